@@ -1,0 +1,203 @@
+"""The nouns: threads, messages, turns, replies, and what a reading of them shows.
+
+Plain frozen values without behaviour that touches anything outside.
+Times are aware UTC datetimes; ids are text, never numbers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import UTC
+from datetime import datetime
+from enum import StrEnum
+
+
+def utcnow() -> datetime:
+    """The machine's clock. Ages are judged by Airbnb's clock instead."""
+    return datetime.now(UTC)
+
+
+class Direction(StrEnum):
+    INBOUND = "inbound"  # a guest or a co-traveller
+    OUTBOUND = "outbound"  # the host's side, ourselves included
+    SYSTEM = "system"  # Airbnb's service accounts
+
+
+class Kind(StrEnum):
+    TEXT = "text"
+    MEDIA = "media"
+    CARD = "card"
+    NOTICE = "notice"
+    DELETED = "deleted"  # unsent; its body is gone
+
+
+class TurnStatus(StrEnum):
+    NEW = "new"  # waits to be asked
+    ASKED = "asked"  # the AI has it
+    ANSWERED = "answered"  # a reply is in the outbox
+    IGNORED = "ignored"  # the AI said: no reply
+    SUPERSEDED = "superseded"  # a longer or edited turn took its place
+    TAKEN_OVER = "taken_over"  # someone on the host's side answered
+    EXPIRED = "expired"  # too old to answer
+    FAILED = "failed"  # the AI refused, for good
+
+
+class ReplyStatus(StrEnum):
+    PENDING = "pending"
+    PROCESSING = "processing"
+    SENT = "sent"
+    UNCERTAIN = "uncertain"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class SessionState(StrEnum):
+    OK = "ok"
+    LOGIN = "login"
+    CAPTCHA = "captcha"
+    UNAVAILABLE = "unavailable"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Message:
+    """One message as Airbnb shows it; `role` is the sender's part in the thread."""
+
+    id: str
+    account_id: str
+    sender: str
+    role: str
+    direction: Direction
+    kind: Kind
+    body: str | None
+    sent_at: datetime
+    note: str | None = None  # why it was sorted as it was, where that is not plain
+
+    @property
+    def is_guest_text(self) -> bool:
+        return self.direction == Direction.INBOUND and self.kind == Kind.TEXT
+
+    @property
+    def is_host_text(self) -> bool:
+        return self.direction == Direction.OUTBOUND and self.kind == Kind.TEXT
+
+
+@dataclass(frozen=True)
+class Thread:
+    """A conversation as its row in the inbox shows it.
+
+    `mark` changes whenever the newest message is another, edited or unsent.
+    `own_role` is our own account's part in it, None when it has none.
+    """
+
+    id: str
+    title: str
+    type: str
+    own_role: str | None
+    hosted: bool
+    listing_id: str | None
+    stage: str | None
+    description: str | None
+    activity_at: datetime | None
+    mark: str | None
+    latest: Message | None
+
+
+@dataclass(frozen=True)
+class InboxPage:
+    """One page of the list, newest activity first."""
+
+    account_id: str
+    threads: tuple[Thread, ...]
+    next_cursor: str | None
+    site_time: datetime
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A thread with its messages, oldest first, as one answer of the site shows it.
+
+    `complete`: nothing newer is held back. `sending`: the page shows something that
+    is still on its way.
+    """
+
+    thread: Thread
+    account_id: str
+    messages: tuple[Message, ...]
+    complete: bool
+    site_time: datetime
+    sending: bool = False
+
+
+@dataclass(frozen=True)
+class PressOutcome:
+    """What the press looked like from outside; never proof of delivery.
+
+    `requested`: a send request left the page. `refused`: it was answered with 4xx or
+    `errors`, in the site's words `sentence`.
+    """
+
+    requested: bool
+    refused: bool = False
+    sentence: str | None = None
+
+
+@dataclass(frozen=True)
+class Turn:
+    """The guest texts of a thread that nobody has answered."""
+
+    id: str
+    thread_id: str
+    status: TurnStatus
+    fingerprint: str
+    supersedes: int
+    first_at: datetime
+    newest_at: datetime
+    attempts: int = 0
+    refusals: int = 0
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class Question:
+    """All that the AI is told about a turn; see `ai.py` for the JSON."""
+
+    turn: Turn
+    sender: str
+    listing_id: str | None
+    stage: str | None
+    description: str | None
+    texts: tuple[Message, ...]
+    history: tuple[Message, ...]
+
+
+@dataclass(frozen=True)
+class Reply:
+    """A row of `queue_outbox`."""
+
+    id: str
+    thread_id: str
+    turn_id: str | None
+    message: str
+    sender: str
+    status: ReplyStatus
+    attempts: int
+    created_at: datetime
+    presses: int = 0
+    send_started_at: datetime | None = None
+    anchor_id: str | None = None
+    request: str | None = None  # what became of the page's send request
+    first_absent_at: datetime | None = None
+    absent_readings: int = 0
+    parked: bool = False
+    old_ok: bool = False
+    site_message_id: str | None = None
+    last_error: str | None = None
+
+
+def fingerprint(texts: tuple[Message, ...]) -> str:
+    """Names a turn by what the guest wrote: another word is another turn."""
+    said = json.dumps([(text.id, text.body) for text in texts])
+    return hashlib.sha256(said.encode()).hexdigest()

@@ -1,0 +1,356 @@
+"""What to answer and why not: plain values in, a decision with its reason out.
+
+Nothing here reads a clock, a page or a database. The rules, in one place:
+
+- A turn is the guest texts of a thread that nobody has answered. A text from a person
+  on the host's side answers every guest text above it. Our own reply answers only the
+  texts that its turn lists: a guest text that lands while Send is pressed stands above
+  our reply and is still unanswered.
+- Cards, media and notices never open, close, lengthen or supersede a turn.
+- A guest who writes again before the reply is claimed supersedes the turn, at most
+  twice in a row and within ten minutes of its first text; then the reply goes out, and
+  the later texts are the next turn.
+- While a reply of a thread is unsettled, its turns stand still: our own text, just
+  posted and not yet proven, looks like a person's.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+from dataclasses import field
+from dataclasses import replace
+from datetime import datetime
+from datetime import timedelta
+from difflib import SequenceMatcher
+
+from airbot.models import Direction
+from airbot.models import Message
+from airbot.models import PressOutcome
+from airbot.models import Reading
+from airbot.models import Reply
+from airbot.models import ReplyStatus
+from airbot.models import Turn
+from airbot.models import TurnStatus
+from airbot.models import fingerprint
+
+GUEST_ROLES = frozenset({"GUEST", "COTRAVELER"})
+MAX_SUPERSEDES = 2
+MAX_WAIT_FOR_GUEST = timedelta(minutes=10)
+BACKOFF_FIRST_S = 15.0
+BACKOFF_CAP_S = 900.0
+RECOGNISED = 0.5  # similarity from which a changed text is still our own
+LATE_READING = timedelta(minutes=10)
+
+# How a guest text stands, by the turn that lists it.
+FRESH = "fresh"  # in no turn yet
+OPEN = "open"  # in the turn that is under way
+ANSWERED = "answered"  # our reply to it is sent
+IGNORED = "ignored"  # the AI said: no reply
+PARKED = "parked"  # our reply to it waits for a person
+CLOSED = "closed"  # failed, expired or cancelled: asked again only with a newer text
+
+
+# Whose text is it?
+
+
+def whose(
+    account_id: str, account_type: str, role: str | None, own_id: str
+) -> tuple[str, Direction, str | None]:
+    """Sort a sender by account and role, never by name: (role, direction, note)."""
+    if account_type != "USER":
+        return account_type.lower(), Direction.SYSTEM, None
+    if role in GUEST_ROLES and account_id != own_id:
+        return role.lower(), Direction.INBOUND, None
+    if role is not None:
+        return role.lower(), Direction.OUTBOUND, None
+    if account_id == own_id:
+        return "host", Direction.OUTBOUND, None
+    return "unlisted", Direction.OUTBOUND, "an account that no participant lists"
+
+
+def is_hosted(own_role: str | None) -> bool:
+    """Is our own account on the host's side of this thread?"""
+    return own_role is not None and own_role not in GUEST_ROLES
+
+
+# Which turn is unanswered, or why not?
+
+
+@dataclass(frozen=True)
+class Case:
+    """A thread as the decision sees it; `messages` in the order of the page."""
+
+    hosted: bool
+    messages: tuple[Message, ...]
+    now: datetime
+    max_age: timedelta
+    standing: dict[str, str] = field(default_factory=dict)
+    own_replies: frozenset[str] = frozenset()
+    turn: Turn | None = None
+    unsettled: bool = False
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Close the open turn as `close` (if set) and open one of `texts` (if any)."""
+
+    reason: str
+    close: TurnStatus | None = None
+    texts: tuple[Message, ...] = ()
+    status: TurnStatus = TurnStatus.NEW
+    supersedes: int = 0
+
+
+def decide_turn(case: Case) -> Decision:
+    """The one decision about a thread after every reading of it."""
+    if case.unsettled:
+        return Decision("a reply of this conversation is not settled yet")
+    if not case.hosted:
+        close = TurnStatus.FAILED if case.turn else None
+        return Decision("our account is not on the host's side here", close)
+    texts = unanswered(case)
+    if case.turn is None:
+        return _decide_without_turn(case, texts)
+    return _decide_with_turn(case, case.turn, texts)
+
+
+def unanswered(case: Case) -> tuple[Message, ...]:
+    """The guest texts below the last text of a person on the host's side."""
+    closed = {ANSWERED, IGNORED, PARKED}
+    return tuple(
+        message
+        for message in case.messages[_after_last_host_text(case) :]
+        if message.is_guest_text and case.standing.get(message.id) not in closed
+    )
+
+
+def _after_last_host_text(case: Case) -> int:
+    for index in range(len(case.messages) - 1, -1, -1):
+        message = case.messages[index]
+        if message.is_host_text and message.id not in case.own_replies:
+            return index + 1
+    return 0
+
+
+def _decide_without_turn(case: Case, texts: tuple[Message, ...]) -> Decision:
+    if not texts:
+        return Decision("no unanswered guest text")
+    if all(case.standing.get(text.id, FRESH) != FRESH for text in texts):
+        return Decision("nothing new since the last turn was closed")
+    return _open(case, texts)
+
+
+def _open(
+    case: Case,
+    texts: tuple[Message, ...],
+    close: TurnStatus | None = None,
+    reason: str = "new guest text",
+    supersedes: int = 0,
+) -> Decision:
+    if is_too_old(texts[-1].sent_at, case.now, case.max_age):
+        return Decision(too_old(case.max_age), close, texts, TurnStatus.EXPIRED)
+    return Decision(reason, close, texts, TurnStatus.NEW, supersedes)
+
+
+def _decide_with_turn(
+    case: Case, turn: Turn, texts: tuple[Message, ...]
+) -> Decision:
+    listed = tuple(text for text in texts if case.standing.get(text.id) == OPEN)
+    if _host_answered(case):
+        reason = "someone on the host's side answered"
+        if not texts:
+            return Decision(reason, TurnStatus.TAKEN_OVER)
+        return _open(case, texts, TurnStatus.TAKEN_OVER, reason)
+    if fingerprint(listed) != turn.fingerprint:
+        return _rebuild(case, turn, texts)
+    if is_too_old(turn.newest_at, case.now, case.max_age) and texts == listed:
+        return Decision(too_old(case.max_age), TurnStatus.EXPIRED)
+    if texts == listed:
+        return Decision("the turn is as it was")
+    return _lengthen(case, turn, texts)
+
+
+def _host_answered(case: Case) -> bool:
+    """Does a person's text stand below a text of the open turn?"""
+    above = case.messages[: _after_last_host_text(case)]
+    return any(
+        message.is_guest_text and case.standing.get(message.id) == OPEN
+        for message in above
+    )
+
+
+def _rebuild(case: Case, turn: Turn, texts: tuple[Message, ...]) -> Decision:
+    reason = "the guest edited or unsent a text"
+    if not texts:
+        return Decision(reason, TurnStatus.SUPERSEDED)
+    return _open(case, texts, TurnStatus.SUPERSEDED, reason, turn.supersedes)
+
+
+def _lengthen(case: Case, turn: Turn, texts: tuple[Message, ...]) -> Decision:
+    reason = "the guest wrote again"
+    if turn.status == TurnStatus.NEW and turn.attempts == 0:
+        # Nobody has been asked yet: nothing is wasted, so nothing is counted.
+        return _open(case, texts, TurnStatus.SUPERSEDED, reason, turn.supersedes)
+    if turn.supersedes >= MAX_SUPERSEDES:
+        return Decision("the guest wrote again, but the turn was longer twice already")
+    if case.now - turn.first_at > MAX_WAIT_FOR_GUEST:
+        return Decision("the guest wrote again, but waits since over ten minutes")
+    return _open(case, texts, TurnStatus.SUPERSEDED, reason, turn.supersedes + 1)
+
+
+def is_too_old(at: datetime, now: datetime, max_age: timedelta) -> bool:
+    return now - at > max_age
+
+
+def too_old(max_age: timedelta) -> str:
+    return f"older than {max_age.total_seconds() / 3600:g} h"
+
+
+# May this reply be sent, and what became of it?
+
+
+def decide_send(reply: Reply, case: Case) -> Decision:
+    """The same decision once more, with the reply in hand: `close` set = not sent."""
+    mine = replace(case, unsettled=False)
+    if reply.old_ok:
+        mine = replace(mine, max_age=timedelta.max)
+    if reply.turn_id is None:
+        return _decide_without_question(reply, mine)
+    return decide_turn(mine)
+
+
+def _decide_without_question(reply: Reply, case: Case) -> Decision:
+    if not case.hosted:
+        reason = "our account is not on the host's side of this conversation"
+        return Decision(reason, TurnStatus.FAILED)
+    if is_too_old(reply.created_at, case.now, case.max_age):
+        return Decision(too_old(case.max_age), TurnStatus.EXPIRED)
+    return Decision("a reply without a turn")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a reading proves about a reply. `absent`: it counts, and shows nothing."""
+
+    status: ReplyStatus
+    reason: str | None = None
+    site_message_id: str | None = None
+    absent: bool = False
+    newer_guest_text: bool = False
+    park: bool = False
+
+
+def judge(
+    reply: Reply,
+    outcome: PressOutcome | None,
+    reading: Reading,
+    taken: frozenset[str] = frozenset(),
+) -> Verdict:
+    """Reading decides first; a notice on the page never does.
+
+    `outcome` is None when the press was in another life of the program. `taken` are
+    the site ids that other replies have already been proven with.
+    """
+    after = _after_anchor(reply.anchor_id, reading.messages)
+    if after is None:
+        reason = "the message before our press is out of sight"
+        return Verdict(ReplyStatus.UNCERTAIN, reason, park=True)
+    if not reading.complete or reading.sending:
+        reason = "the conversation was not shown to its end"
+        return Verdict(ReplyStatus.UNCERTAIN, reason)
+    ours = [
+        message
+        for message in after
+        if message.account_id == reading.account_id and message.id not in taken
+    ]
+    return _recognise(reply, ours) or _judge_absent(outcome, after)
+
+
+def _after_anchor(
+    anchor_id: str | None, messages: tuple[Message, ...]
+) -> tuple[Message, ...] | None:
+    if anchor_id is None:
+        return messages
+    for index, message in enumerate(messages):
+        if message.id == anchor_id:
+            return messages[index + 1 :]
+    return None
+
+
+def _recognise(reply: Reply, ours: list[Message]) -> Verdict | None:
+    wanted = normalise(reply.message)
+    texts = [message for message in ours if message.is_host_text]
+    same = [m for m in texts if normalise(m.body or "") == wanted]
+    like = same or [m for m in texts if similarity(m.body or "", reply.message)]
+    if len(like) > 1:
+        reason = "two messages in the conversation could be this reply"
+        return Verdict(ReplyStatus.UNCERTAIN, reason, park=True)
+    if like:
+        note = None if same else "the site changed the text"
+        return Verdict(ReplyStatus.SENT, note, like[0].id)
+    if any(message.body is None and not message.is_host_text for message in ours):
+        if any(message.kind == "deleted" for message in ours):
+            reason = "a message of ours was unsent right after the press"
+            return Verdict(ReplyStatus.UNCERTAIN, reason, park=True)
+    return None
+
+
+def _judge_absent(
+    outcome: PressOutcome | None, after: tuple[Message, ...]
+) -> Verdict:
+    guest = any(message.is_guest_text for message in after)
+    if outcome is not None and outcome.refused:
+        reason = outcome.sentence or "the site refused the message"
+        return Verdict(ReplyStatus.FAILED, reason)
+    if outcome is not None and not outcome.requested:
+        reason = "Send was pressed, but no request left the page"
+        return Verdict(ReplyStatus.PENDING, reason)
+    return Verdict(
+        ReplyStatus.UNCERTAIN,
+        "the message does not stand in the conversation",
+        absent=True,
+        newer_guest_text=guest,
+    )
+
+
+def settle(
+    reply: Reply, verdict: Verdict, now: datetime, settle_after: timedelta
+) -> Verdict:
+    """What to do with an uncertain reply after one more reading.
+
+    A `pending` verdict here means: press once more, for the last time.
+    """
+    if verdict.status != ReplyStatus.UNCERTAIN or not verdict.absent:
+        return verdict
+    first = reply.first_absent_at or now
+    if reply.send_started_at and first - reply.send_started_at > LATE_READING:
+        reason = "first read over ten minutes after the press: no proof either way"
+        return replace(verdict, reason=reason, park=True)
+    if reply.absent_readings == 0 or now - first < settle_after:
+        return verdict
+    if verdict.newer_guest_text:
+        reason = "it never arrived, and the guest has written again"
+        return Verdict(ReplyStatus.CANCELLED, reason)
+    if reply.presses >= 2:
+        reason = "pressed twice and not in the conversation"
+        return replace(verdict, reason=reason, park=True)
+    return Verdict(ReplyStatus.PENDING, "it never arrived: pressing once more")
+
+
+def normalise(text: str) -> str:
+    """A text as it can be compared: Unicode form, white space, invisible marks."""
+    text = unicodedata.normalize("NFC", text)
+    visible = "".join(c for c in text if unicodedata.category(c) != "Cf")
+    return " ".join(visible.split())
+
+
+def similarity(a: str, b: str) -> bool:
+    """Is one recognisably the other, although the site changed some of it?"""
+    matcher = SequenceMatcher(None, normalise(a), normalise(b), autojunk=False)
+    return matcher.real_quick_ratio() >= RECOGNISED and matcher.ratio() >= RECOGNISED
+
+
+def backoff_s(attempts: int) -> float:
+    """Seconds before the next try, after so many that failed."""
+    return min(BACKOFF_CAP_S, BACKOFF_FIRST_S * 2.0 ** max(0, attempts - 1))
