@@ -1,6 +1,7 @@
 """The nouns: threads, messages, turns, replies, and what a reading of them shows.
 
-Plain frozen values without behaviour that touches anything outside.
+Plain frozen values without behaviour that touches anything outside. What people wrote
+is left out of their `repr`, so that it cannot end up in a log.
 Times are aware UTC datetimes; ids are text, never numbers.
 """
 
@@ -9,8 +10,10 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from dataclasses import field
 from datetime import UTC
 from datetime import datetime
+from datetime import timedelta
 from enum import StrEnum
 
 
@@ -71,7 +74,7 @@ class Message:
     role: str
     direction: Direction
     kind: Kind
-    body: str | None
+    body: str | None = field(repr=False)
     sent_at: datetime
     note: str | None = None  # why it was sorted as it was, where that is not plain
 
@@ -180,7 +183,7 @@ class Reply:
     id: str
     thread_id: str
     turn_id: str | None
-    message: str
+    message: str = field(repr=False)
     sender: str
     status: ReplyStatus
     attempts: int
@@ -195,6 +198,25 @@ class Reply:
     old_ok: bool = False
     site_message_id: str | None = None
     last_error: str | None = None
+
+
+@dataclass(frozen=True)
+class Session:
+    """How we stand with Airbnb, and the sentence that a person is shown about it.
+
+    `clock_offset_s`: Airbnb's clock minus ours, as of its last answer.
+    """
+
+    state: SessionState
+    since: datetime
+    sentence: str
+    tries: int
+    next_try_at: datetime | None
+    account_id: str | None
+    clock_offset_s: float
+
+    def site_time(self, now: datetime) -> datetime:
+        return now + timedelta(seconds=self.clock_offset_s)
 
 
 def fingerprint(texts: tuple[Message, ...]) -> str:

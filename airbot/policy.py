@@ -25,6 +25,7 @@ from datetime import timedelta
 from difflib import SequenceMatcher
 
 from airbot.models import Direction
+from airbot.models import Kind
 from airbot.models import Message
 from airbot.models import PressOutcome
 from airbot.models import Reading
@@ -39,6 +40,7 @@ MAX_SUPERSEDES = 2
 MAX_WAIT_FOR_GUEST = timedelta(minutes=10)
 BACKOFF_FIRST_S = 15.0
 BACKOFF_CAP_S = 900.0
+MAX_PRESSES = 2
 RECOGNISED = 0.5  # similarity from which a changed text is still our own
 LATE_READING = timedelta(minutes=10)
 
@@ -264,7 +266,7 @@ def judge(
         for message in after
         if message.account_id == reading.account_id and message.id not in taken
     ]
-    return _recognise(reply, ours) or _judge_absent(outcome, after)
+    return _recognise(reply, ours) or _judge_absent(reply, outcome, after)
 
 
 def _after_anchor(
@@ -282,30 +284,30 @@ def _recognise(reply: Reply, ours: list[Message]) -> Verdict | None:
     wanted = normalise(reply.message)
     texts = [message for message in ours if message.is_host_text]
     same = [m for m in texts if normalise(m.body or "") == wanted]
-    like = same or [m for m in texts if similarity(m.body or "", reply.message)]
+    like = same or [m for m in texts if is_recognisable(m.body or "", reply.message)]
     if len(like) > 1:
         reason = "two messages in the conversation could be this reply"
         return Verdict(ReplyStatus.UNCERTAIN, reason, park=True)
     if like:
         note = None if same else "the site changed the text"
         return Verdict(ReplyStatus.SENT, note, like[0].id)
-    if any(message.body is None and not message.is_host_text for message in ours):
-        if any(message.kind == "deleted" for message in ours):
-            reason = "a message of ours was unsent right after the press"
-            return Verdict(ReplyStatus.UNCERTAIN, reason, park=True)
+    if any(message.kind == Kind.DELETED for message in ours):
+        reason = "a message of our account was unsent right after the press"
+        return Verdict(ReplyStatus.UNCERTAIN, reason, park=True)
     return None
 
 
 def _judge_absent(
-    outcome: PressOutcome | None, after: tuple[Message, ...]
+    reply: Reply, outcome: PressOutcome | None, after: tuple[Message, ...]
 ) -> Verdict:
     guest = any(message.is_guest_text for message in after)
     if outcome is not None and outcome.refused:
         reason = outcome.sentence or "the site refused the message"
         return Verdict(ReplyStatus.FAILED, reason)
     if outcome is not None and not outcome.requested:
-        reason = "Send was pressed, but no request left the page"
-        return Verdict(ReplyStatus.PENDING, reason)
+        again = reply.presses < MAX_PRESSES
+        status = ReplyStatus.PENDING if again else ReplyStatus.FAILED
+        return Verdict(status, "Send was pressed, but no request left the page")
     return Verdict(
         ReplyStatus.UNCERTAIN,
         "the message does not stand in the conversation",
@@ -332,7 +334,7 @@ def settle(
     if verdict.newer_guest_text:
         reason = "it never arrived, and the guest has written again"
         return Verdict(ReplyStatus.CANCELLED, reason)
-    if reply.presses >= 2:
+    if reply.presses >= MAX_PRESSES:
         reason = "pressed twice and not in the conversation"
         return replace(verdict, reason=reason, park=True)
     return Verdict(ReplyStatus.PENDING, "it never arrived: pressing once more")
@@ -345,7 +347,7 @@ def normalise(text: str) -> str:
     return " ".join(visible.split())
 
 
-def similarity(a: str, b: str) -> bool:
+def is_recognisable(a: str, b: str) -> bool:
     """Is one recognisably the other, although the site changed some of it?"""
     matcher = SequenceMatcher(None, normalise(a), normalise(b), autojunk=False)
     return matcher.real_quick_ratio() >= RECOGNISED and matcher.ratio() >= RECOGNISED

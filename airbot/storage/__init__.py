@@ -1,0 +1,36 @@
+"""What airbot remembers: one SQLite file. The only room that knows SQL.
+
+    storage = Storage(path)
+    storage.inbox     threads and messages, as read
+    storage.turns     questions to the AI
+    storage.outbox    replies, the table `queue_outbox`
+    storage.session   how we stand with Airbnb
+
+Every method is one transaction. Errors: StorageError when the file, the disk or another
+process is in the way; nothing was written then.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from airbot.storage.database import Database
+from airbot.storage.inbox import Inbox
+from airbot.storage.outbox import Outbox
+from airbot.storage.session import SessionStore
+from airbot.storage.turns import Turns
+
+
+class Storage:
+    """One open database."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.db = Database(path)
+        self.inbox = Inbox(self.db)
+        self.turns = Turns(self.db)
+        self.outbox = Outbox(self.db)
+        self.session = SessionStore(self.db)
+
+    def close(self) -> None:
+        self.db.close()

@@ -1,0 +1,215 @@
+"""The SQLite file: connections, transactions, the write lock. No business logic.
+
+One connection a thread, WAL, `synchronous=FULL`: a row that stands for something done
+at Airbnb must survive a power cut. All writes of all processes go through one lock (a
+thread lock plus `flock` on `<db>.lock`), because SQLite 3.7.0 to 3.51.2 can lose commits
+when two connections write or checkpoint in the same moment (sqlite.org/wal.html).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+import sqlite3
+import threading
+from collections.abc import Iterator
+from collections.abc import Mapping
+from contextlib import contextmanager
+from datetime import UTC
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from airbot.exceptions import StorageError
+from airbot.models import SessionState
+from airbot.models import utcnow
+from airbot.storage.schema import APPLICATION_ID
+from airbot.storage.schema import MIGRATIONS
+from airbot.storage.schema import VERSION
+
+BUSY_TIMEOUT_S = 10.0
+Params = Mapping[str, Any]
+
+
+def to_text(at: datetime | None) -> str | None:
+    """A time as the tables hold it: `2026-11-22T10:27:03.120Z`."""
+    if at is None:
+        return None
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+
+
+def to_time(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
+
+
+@contextmanager
+def wrap_errors() -> Iterator[None]:
+    """Turn what the machine does to a database into StorageError; let bugs through."""
+    try:
+        yield
+    except (sqlite3.OperationalError, sqlite3.DatabaseError, OSError) as e:
+        if isinstance(e, (sqlite3.ProgrammingError, sqlite3.IntegrityError)):
+            raise
+        raise StorageError(f"the database says: {e}") from e
+
+
+class Database:
+    """A SQLite file of ours, created or migrated when it is opened."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._local = threading.local()
+        self._thread_lock = threading.Lock()
+        self._all: list[sqlite3.Connection] = []
+        with wrap_errors():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._lock_fd = _open_private(path.with_name(path.name + ".lock"))
+            if not path.exists():
+                # Only then: closing any descriptor of an open database drops the
+                # locks that SQLite holds on it (sqlite.org/howtocorrupt.html 2.2).
+                os.close(_open_private(path))
+            self._migrate()
+
+    def close(self) -> None:
+        """Close every connection; call it when no other thread uses them."""
+        for connection in self._all:
+            connection.close()
+        self._all.clear()
+        self._local = threading.local()
+        if self._lock_fd >= 0:
+            os.close(self._lock_fd)
+            self._lock_fd = -1
+
+    def read(self, sql: str, params: Params = {}) -> list[sqlite3.Row]:
+        with wrap_errors():
+            return self._connection().execute(sql, params).fetchall()
+
+    def read_one(self, sql: str, params: Params = {}) -> sqlite3.Row | None:
+        rows = self.read(sql, params)
+        return rows[0] if rows else None
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """One write, under the lock of all processes; rolled back on any exception.
+
+        A transaction inside another of the same thread joins it.
+        """
+        joined = getattr(self._local, "transaction", None)
+        if joined is not None:
+            yield joined
+            return
+        with wrap_errors(), self._write_lock():
+            connection = self._connection()
+            connection.execute("BEGIN IMMEDIATE")
+            self._local.transaction = Transaction(connection)
+            try:
+                yield self._local.transaction
+                connection.execute("COMMIT")
+            finally:
+                self._local.transaction = None
+                # After SQLITE_FULL it may already be rolled back.
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+
+    @contextmanager
+    def _write_lock(self) -> Iterator[None]:
+        with self._thread_lock:
+            fcntl.flock(self._lock_fd, fcntl.LOCK_EX)
+            try:
+                yield
+            finally:
+                fcntl.flock(self._lock_fd, fcntl.LOCK_UN)
+
+    def _connection(self) -> sqlite3.Connection:
+        connection = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = sqlite3.connect(
+                self.path,
+                timeout=BUSY_TIMEOUT_S,
+                isolation_level=None,
+                check_same_thread=False,  # only close() crosses threads
+            )
+            connection.row_factory = sqlite3.Row
+            connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute("PRAGMA synchronous = FULL")
+            self._local.connection = connection
+            self._all.append(connection)
+        return connection
+
+    def _migrate(self) -> None:
+        connection = self._connection()
+        version = self._check_ours(connection)
+        connection.execute("PRAGMA journal_mode = WAL")
+        if version == VERSION:
+            return
+        with self._write_lock():
+            for number in range(self._check_ours(connection), VERSION):
+                _step(connection, number)
+
+    def _check_ours(self, connection: sqlite3.Connection) -> int:
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        (application,) = connection.execute("PRAGMA application_id").fetchone()
+        if application not in (0, APPLICATION_ID) or (version and not application):
+            raise StorageError(f"{self.path} belongs to another program")
+        if version > VERSION:
+            raise StorageError(
+                f"{self.path} was written by a newer airbot (version {version} of its "
+                f"tables, this one knows {VERSION}): install that airbot again"
+            )
+        return int(version)
+
+
+class Transaction:
+    """What may be done inside `Database.transaction()`."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def execute(self, sql: str, params: Params = {}) -> list[sqlite3.Row]:
+        # fetchall: an open cursor of UPDATE ... RETURNING keeps the file locked.
+        return self._connection.execute(sql, params).fetchall()
+
+
+def _open_private(path: Path) -> int:
+    """Open for writing, made for our user alone: -wal and -shm copy the mode."""
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+
+def _step(connection: sqlite3.Connection, number: int) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for statement in _statements(MIGRATIONS[number]):
+            connection.execute(statement)
+        if number == 0:
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            _add_session(connection)
+        connection.execute(f"PRAGMA user_version = {number + 1}")
+        connection.execute("COMMIT")
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+
+
+def _statements(script: str) -> Iterator[str]:
+    # executescript() would commit the open transaction.
+    statement = ""
+    for line in script.splitlines():
+        statement += line + "\n"
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+
+
+def _add_session(connection: sqlite3.Connection) -> None:
+    connection.execute(
+        """
+        INSERT INTO session (one, state, since, sentence, token_key)
+        VALUES (1, :state, :now, 'not started yet', :key)
+        """,
+        {
+            "state": SessionState.OK,
+            "now": to_text(utcnow()),
+            "key": secrets.token_hex(32),
+        },
+    )

@@ -1,0 +1,361 @@
+"""The queue of replies, `queue_outbox`, from the AI's answer to the proof at Airbnb.
+
+    pending -> processing -> sent
+       ^           |-> pending      nothing was pressed: tried again, later
+       |           |-> uncertain    Send was pressed, and nothing is proven yet
+       |           |-> failed       refused by Airbnb, or hopeless
+       '-----------'-> cancelled    answered by a person, too old, superseded
+
+`send_started_at` is the boundary: committed before the press. A row that died before
+it goes back to `pending`; one that died after it is `uncertain`, and only reading the
+thread decides.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import uuid
+from datetime import datetime
+from datetime import timedelta
+
+from airbot.models import PressOutcome
+from airbot.models import Reply
+from airbot.models import ReplyStatus
+from airbot.models import Turn
+from airbot.policy import Verdict
+from airbot.storage.database import Database
+from airbot.storage.database import Transaction
+from airbot.storage.database import to_text
+from airbot.storage.database import to_time
+
+SAME_TEXT_WITHIN = timedelta(minutes=10)
+
+
+class Outbox:
+    """Replies, each one row, and every change of it one commit."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    def get(self, reply_id: str) -> Reply | None:
+        row = self._db.read_one(
+            "SELECT * FROM queue_outbox WHERE id = :id", {"id": reply_id}
+        )
+        return reply_from_row(row) if row else None
+
+    def of_turn(self, turn_id: str) -> Reply | None:
+        row = self._db.read_one(
+            "SELECT * FROM queue_outbox WHERE turn_id = :id", {"id": turn_id}
+        )
+        return reply_from_row(row) if row else None
+
+    def enqueue(self, turn: Turn, message: str, sender: str, now: datetime) -> Reply:
+        """Queue the answer to a turn. A turn has one reply: a second answer is the first.
+
+        The answer to a turn that was closed meanwhile is kept as `cancelled`.
+        """
+        with self._db.transaction() as tx:
+            held = tx.execute(
+                "SELECT * FROM queue_outbox WHERE turn_id = :id", {"id": turn.id}
+            )
+            if held:
+                return reply_from_row(held[0])
+            opened = tx.execute(
+                """
+                UPDATE turns SET status = 'answered', reason = 'the AI answered',
+                    changed_at = :now
+                WHERE id = :id AND status IN ('new', 'asked') RETURNING id
+                """,
+                {"id": turn.id, "now": to_text(now)},
+            )
+            reason = None if opened else _why_closed(tx, turn.id)
+            return _insert(tx, turn.thread_id, turn.id, message, sender, now, reason)
+
+    def enqueue_without_turn(
+        self, thread_id: str, message: str, sender: str, now: datetime
+    ) -> Reply:
+        """Queue a message for a thread in which no turn was ever formed."""
+        with self._db.transaction() as tx:
+            held = tx.execute(
+                """
+                SELECT * FROM queue_outbox WHERE thread_id = :thread_id
+                    AND turn_id IS NULL AND message = :message AND created_at >= :since
+                """,
+                {
+                    "thread_id": thread_id,
+                    "message": message,
+                    "since": to_text(now - SAME_TEXT_WITHIN),
+                },
+            )
+            if held:
+                return reply_from_row(held[0])
+            return _insert(tx, thread_id, None, message, sender, now, None)
+
+    def claim_next(
+        self, now: datetime, per_thread_hour: int, per_hour: int
+    ) -> Reply | None:
+        """Take the oldest reply that is due; None when nothing is, or may be, sent.
+
+        A thread with an unsettled reply waits, and so does one over its limit.
+        """
+        with self._db.transaction() as tx:
+            for row in _due(tx, now):
+                if reason := _over_limit(tx, row, now, per_thread_hour, per_hour):
+                    _wait(tx, row["id"], reason)
+                    continue
+                claimed = tx.execute(
+                    """
+                    UPDATE queue_outbox SET status = 'processing', claimed_at = :now,
+                        next_attempt_at = NULL
+                    WHERE id = :id AND status = 'pending' RETURNING *
+                    """,
+                    {"id": row["id"], "now": to_text(now)},
+                )
+                return reply_from_row(claimed[0])
+        return None
+
+    def next_unsettled(self, now: datetime) -> Reply | None:
+        """An uncertain reply whose thread is due to be read once more."""
+        row = self._db.read_one(
+            """
+            SELECT * FROM queue_outbox WHERE status = 'uncertain' AND NOT parked
+                AND (next_attempt_at IS NULL OR next_attempt_at <= :now)
+            ORDER BY send_started_at LIMIT 1
+            """,
+            {"now": to_text(now)},
+        )
+        return reply_from_row(row) if row else None
+
+    def start_press(self, reply: Reply, anchor_id: str | None, now: datetime) -> Reply:
+        """The boundary: the attempt, its time and the newest message before it.
+
+        Only when this has returned may Send be pressed.
+        """
+        return self._change(
+            reply,
+            """
+            UPDATE queue_outbox SET status = 'processing', send_started_at = :now,
+                attempts = attempts + 1, presses = presses + 1,
+                anchor_id = :anchor_id, anchor_position =
+                    (SELECT position FROM messages WHERE id = :anchor_id),
+                request = NULL, first_absent_at = NULL, absent_readings = 0
+            WHERE id = :id RETURNING *
+            """,
+            {"anchor_id": anchor_id, "now": to_text(now)},
+        )
+
+    def press_seen(self, reply: Reply, outcome: PressOutcome) -> Reply:
+        """Keep what became of the page's own send request."""
+        seen = "none" if not outcome.requested else "left"
+        return self._change(
+            reply,
+            "UPDATE queue_outbox SET request = :seen WHERE id = :id RETURNING *",
+            {"seen": "refused" if outcome.refused else seen},
+        )
+
+    def release(
+        self,
+        reply: Reply,
+        reason: str,
+        now: datetime,
+        again_at: datetime | None = None,
+        counted: bool = False,
+    ) -> Reply:
+        """Nothing was pressed: back to `pending`, to be tried again at `again_at`."""
+        return self._change(
+            reply,
+            """
+            UPDATE queue_outbox SET status = 'pending', last_error = :reason,
+                attempts = attempts + :counted, next_attempt_at = :again_at
+            WHERE id = :id RETURNING *
+            """,
+            {
+                "reason": reason,
+                "again_at": to_text(again_at),
+                "counted": int(counted),
+            },
+        )
+
+    def conclude(
+        self, reply: Reply, verdict: Verdict, now: datetime, again_at: datetime | None
+    ) -> Reply:
+        """Write down what a reading proved; `again_at` is when to look or try again."""
+        done = verdict.status in ("sent", "failed", "cancelled")
+        return self._change(
+            reply,
+            """
+            UPDATE queue_outbox SET status = :status, last_error = :reason,
+                site_message_id = COALESCE(:site_message_id, site_message_id),
+                processed_at = :processed_at, next_attempt_at = :again_at,
+                parked = :parked,
+                first_absent_at = CASE WHEN :absent
+                    THEN COALESCE(first_absent_at, :now) ELSE first_absent_at END,
+                absent_readings = absent_readings + :absent,
+                readings = json_insert(readings, '$[#]', json(:reading))
+            WHERE id = :id RETURNING *
+            """,
+            {
+                "status": verdict.status,
+                "reason": verdict.reason,
+                "site_message_id": verdict.site_message_id,
+                "processed_at": to_text(now) if done else None,
+                "again_at": None if done or verdict.park else to_text(again_at),
+                "parked": int(verdict.park),
+                "absent": int(verdict.absent),
+                "now": to_text(now),
+                "reading": json.dumps({"at": to_text(now), "said": verdict.reason}),
+            },
+        )
+
+    def fail(self, reply: Reply, reason: str, now: datetime) -> Reply:
+        """Hopeless, and nothing was pressed."""
+        verdict = Verdict(ReplyStatus.FAILED, reason)
+        return self.conclude(reply, verdict, now, None)
+
+    def recover(self) -> int:
+        """At start: put every row of a life that ended in the middle where it belongs."""
+        with self._db.transaction() as tx:
+            before = tx.execute(
+                """
+                UPDATE queue_outbox SET status = 'pending',
+                    last_error = 'airbot ended before Send was pressed'
+                WHERE status = 'processing' AND send_started_at IS NULL RETURNING id
+                """
+            )
+            after = tx.execute(
+                """
+                UPDATE queue_outbox SET status = 'uncertain',
+                    last_error = 'airbot ended after Send may have been pressed'
+                WHERE status = 'processing' RETURNING id
+                """
+            )
+        return len(before) + len(after)
+
+    def taken(self, reply: Reply) -> frozenset[str]:
+        """Site ids in this thread that prove other replies already."""
+        rows = self._db.read(
+            """
+            SELECT site_message_id FROM queue_outbox
+            WHERE thread_id = :thread_id AND id != :id AND site_message_id IS NOT NULL
+            """,
+            {"thread_id": reply.thread_id, "id": reply.id},
+        )
+        return frozenset(row["site_message_id"] for row in rows)
+
+    def counts(self) -> dict[str, int]:
+        rows = self._db.read(
+            "SELECT status, COUNT(*) AS n FROM queue_outbox GROUP BY status"
+        )
+        return {row["status"]: row["n"] for row in rows}
+
+    def _change(self, reply: Reply, sql: str, params: dict[str, object]) -> Reply:
+        with self._db.transaction() as tx:
+            (row,) = tx.execute(sql, {"id": reply.id, **params})
+        return reply_from_row(row)
+
+
+def _why_closed(tx: Transaction, turn_id: str) -> str:
+    (row,) = tx.execute("SELECT * FROM turns WHERE id = :id", {"id": turn_id})
+    return f"came when the turn was {row['status']} already: {row['reason']}"
+
+
+def _insert(
+    tx: Transaction,
+    thread_id: str,
+    turn_id: str | None,
+    message: str,
+    sender: str,
+    now: datetime,
+    cancelled: str | None,
+) -> Reply:
+    (row,) = tx.execute(
+        """
+        INSERT INTO queue_outbox (id, thread_id, turn_id, message, sender, status,
+                                  created_at, processed_at, last_error)
+        VALUES (:id, :thread_id, :turn_id, :message, :sender, :status,
+                :now, :processed_at, :reason)
+        RETURNING *
+        """,
+        {
+            "id": str(uuid.uuid4()),
+            "thread_id": thread_id,
+            "turn_id": turn_id,
+            "message": message,
+            "sender": sender,
+            "status": "cancelled" if cancelled else "pending",
+            "now": to_text(now),
+            "processed_at": to_text(now) if cancelled else None,
+            "reason": cancelled,
+        },
+    )
+    return reply_from_row(row)
+
+
+def _due(tx: Transaction, now: datetime) -> list[sqlite3.Row]:
+    return tx.execute(
+        """
+        SELECT * FROM queue_outbox o WHERE status = 'pending'
+            AND (next_attempt_at IS NULL OR next_attempt_at <= :now)
+            AND NOT EXISTS (SELECT 1 FROM queue_outbox u
+                            WHERE u.thread_id = o.thread_id
+                              AND u.status IN ('processing', 'uncertain'))
+        ORDER BY created_at, rowid LIMIT 100
+        """,
+        {"now": to_text(now)},
+    )
+
+
+def _over_limit(
+    tx: Transaction,
+    row: sqlite3.Row,
+    now: datetime,
+    per_thread_hour: int,
+    per_hour: int,
+) -> str | None:
+    (sent,) = tx.execute(
+        """
+        SELECT COUNT(*) AS all_threads,
+               COALESCE(SUM(thread_id = :thread_id), 0) AS this_thread
+        FROM queue_outbox WHERE send_started_at > :since
+        """,
+        {
+            "thread_id": row["thread_id"],
+            "since": to_text(now - timedelta(hours=1)),
+        },
+    )
+    if sent["this_thread"] >= per_thread_hour:
+        return f"waits: {per_thread_hour} replies an hour in one conversation"
+    if sent["all_threads"] >= per_hour:
+        return f"waits: {per_hour} replies an hour"
+    return None
+
+
+def _wait(tx: Transaction, reply_id: str, reason: str) -> None:
+    tx.execute(
+        "UPDATE queue_outbox SET last_error = :reason WHERE id = :id",
+        {"id": reply_id, "reason": reason},
+    )
+
+
+def reply_from_row(row: sqlite3.Row) -> Reply:
+    return Reply(
+        id=row["id"],
+        thread_id=row["thread_id"],
+        turn_id=row["turn_id"],
+        message=row["message"],
+        sender=row["sender"],
+        status=ReplyStatus(row["status"]),
+        attempts=row["attempts"],
+        created_at=to_time(row["created_at"]),
+        presses=row["presses"],
+        send_started_at=to_time(row["send_started_at"]),
+        anchor_id=row["anchor_id"],
+        request=row["request"],
+        first_absent_at=to_time(row["first_absent_at"]),
+        absent_readings=row["absent_readings"],
+        parked=bool(row["parked"]),
+        old_ok=bool(row["old_ok"]),
+        site_message_id=row["site_message_id"],
+        last_error=row["last_error"],
+    )

@@ -1,0 +1,128 @@
+"""The tables, and the steps from each older version of them to the next.
+
+`PRAGMA user_version` counts the steps a file has taken. A file from a newer airbot is
+refused rather than guessed at.
+"""
+
+from __future__ import annotations
+
+from airbot.models import Direction
+from airbot.models import Kind
+from airbot.models import ReplyStatus
+from airbot.models import SessionState
+from airbot.models import TurnStatus
+
+APPLICATION_ID = 0x61697262  # "airb": keeps us out of another program's file
+
+
+def _one_of(values: type) -> str:
+    return ", ".join(f"'{value}'" for value in values)  # type: ignore[attr-defined]
+
+
+FIRST = f"""
+CREATE TABLE threads (
+    id TEXT PRIMARY KEY,              -- global id in base64, as in conversation_id
+    title TEXT NOT NULL,
+    type TEXT NOT NULL,
+    own_role TEXT,                    -- our account's part in it
+    hosted INTEGER NOT NULL,
+    listing_id TEXT,
+    stage TEXT,
+    description TEXT,
+    activity_at TEXT,
+    seen_mark TEXT,                   -- newest message as the list showed it when read
+    read_at TEXT,                     -- when its messages were last read, site's clock
+    reason TEXT                       -- the last decision about it, in words
+) STRICT;
+
+CREATE TABLE messages (
+    id TEXT PRIMARY KEY,              -- Airbnb's numeric message id
+    thread_id TEXT NOT NULL REFERENCES threads(id),
+    turn_id TEXT REFERENCES turns(id),
+    position INTEGER NOT NULL,        -- order of the page: times repeat, ids do not grow
+    sender TEXT NOT NULL,             -- name as shown, else the account id
+    account_id TEXT NOT NULL,
+    role TEXT NOT NULL,
+    direction TEXT NOT NULL CHECK (direction IN ({_one_of(Direction)})),
+    kind TEXT NOT NULL CHECK (kind IN ({_one_of(Kind)})),
+    body TEXT,
+    sent_at TEXT NOT NULL,
+    seen_at TEXT NOT NULL,
+    note TEXT
+) STRICT;
+CREATE INDEX messages_of_thread ON messages (thread_id, position);
+CREATE INDEX messages_of_turn ON messages (turn_id);
+
+CREATE TABLE turns (
+    id TEXT PRIMARY KEY,
+    thread_id TEXT NOT NULL REFERENCES threads(id),
+    status TEXT NOT NULL CHECK (status IN ({_one_of(TurnStatus)})),
+    reason TEXT NOT NULL,
+    fingerprint TEXT NOT NULL,
+    supersedes INTEGER NOT NULL,      -- how many turns in a row it has replaced
+    first_at TEXT NOT NULL,
+    newest_at TEXT NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    refusals INTEGER NOT NULL DEFAULT 0,
+    next_attempt_at TEXT,
+    asked_at TEXT,
+    created_at TEXT NOT NULL,
+    changed_at TEXT NOT NULL
+) STRICT;
+CREATE INDEX turns_of_thread ON turns (thread_id);
+CREATE UNIQUE INDEX one_open_turn ON turns (thread_id) WHERE status IN ('new', 'asked');
+
+CREATE TABLE queue_outbox (
+    id TEXT PRIMARY KEY,
+    thread_id TEXT NOT NULL,          -- may name a thread that was never read
+    turn_id TEXT REFERENCES turns(id),
+    message TEXT NOT NULL,
+    sender TEXT NOT NULL,
+    status TEXT NOT NULL CHECK (status IN ({_one_of(ReplyStatus)})),
+    attempts INTEGER NOT NULL DEFAULT 0,
+    created_at TEXT NOT NULL,
+    next_attempt_at TEXT,
+    claimed_at TEXT,
+    send_started_at TEXT,             -- the boundary: set and committed before the press
+    processed_at TEXT,
+    site_message_id TEXT,
+    last_error TEXT,
+    presses INTEGER NOT NULL DEFAULT 0,
+    anchor_id TEXT,                   -- newest message in the thread before the press
+    anchor_position INTEGER,
+    request TEXT,                     -- what became of the page's own send request
+    first_absent_at TEXT,
+    absent_readings INTEGER NOT NULL DEFAULT 0,
+    readings TEXT NOT NULL DEFAULT '[]',
+    parked INTEGER NOT NULL DEFAULT 0,
+    old_ok INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE INDEX outbox_by_status ON queue_outbox (status, created_at);
+CREATE UNIQUE INDEX one_reply_a_turn ON queue_outbox (turn_id)
+    WHERE turn_id IS NOT NULL;
+CREATE UNIQUE INDEX one_proof_a_reply ON queue_outbox (site_message_id)
+    WHERE site_message_id IS NOT NULL;
+
+CREATE TABLE session (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    state TEXT NOT NULL CHECK (state IN ({_one_of(SessionState)})),
+    since TEXT NOT NULL,
+    sentence TEXT NOT NULL,
+    tries INTEGER NOT NULL DEFAULT 0,
+    next_try_at TEXT,
+    account_id TEXT,
+    clock_offset_s REAL NOT NULL DEFAULT 0,   -- Airbnb's clock minus ours
+    walk_finished INTEGER NOT NULL DEFAULT 0, -- was the last walk down the list whole?
+    token_key TEXT NOT NULL                   -- makes the turns' callback tokens
+) STRICT;
+
+CREATE TABLE cycles (
+    job TEXT PRIMARY KEY,
+    started_at TEXT NOT NULL,
+    took_ms INTEGER NOT NULL,
+    outcome TEXT NOT NULL
+) STRICT;
+"""
+
+MIGRATIONS: tuple[str, ...] = (FIRST,)
+VERSION = len(MIGRATIONS)

@@ -1,0 +1,103 @@
+"""How we stand with Airbnb: one row that survives a restart, and the last cycles."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from airbot.models import Session
+from airbot.models import SessionState
+from airbot.storage.database import Database
+from airbot.storage.database import to_text
+from airbot.storage.database import to_time
+
+
+class SessionStore:
+    """The session's state, whose account it is, and how Airbnb's clock differs."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    def get(self) -> Session:
+        (row,) = self._db.read("SELECT * FROM session")
+        return Session(
+            state=SessionState(row["state"]),
+            since=to_time(row["since"]),
+            sentence=row["sentence"],
+            tries=row["tries"],
+            next_try_at=to_time(row["next_try_at"]),
+            account_id=row["account_id"],
+            clock_offset_s=row["clock_offset_s"],
+        )
+
+    def set_state(
+        self,
+        state: SessionState,
+        sentence: str,
+        now: datetime,
+        next_try_at: datetime | None = None,
+    ) -> bool:
+        """Store a state; True when it is another one than before.
+
+        `tries` counts how often the same trouble was met in a row.
+        """
+        before = self.get()
+        changed = before.state != state
+        with self._db.transaction() as tx:
+            tx.execute(
+                """
+                UPDATE session SET state = :state, sentence = :sentence,
+                    since = :since, tries = :tries, next_try_at = :next_try_at
+                """,
+                {
+                    "state": state,
+                    "sentence": sentence,
+                    "since": to_text(now if changed else before.since),
+                    "tries": 0 if state == SessionState.OK else before.tries + 1,
+                    "next_try_at": to_text(next_try_at),
+                },
+            )
+        return changed
+
+    def set_account(self, account_id: str | None) -> None:
+        with self._db.transaction() as tx:
+            tx.execute("UPDATE session SET account_id = :id", {"id": account_id})
+
+    def set_clock_offset(self, seconds: float) -> None:
+        with self._db.transaction() as tx:
+            tx.execute("UPDATE session SET clock_offset_s = :s", {"s": seconds})
+
+    def walk_finished(self) -> bool:
+        """Did the last walk down the list reach its end?"""
+        (row,) = self._db.read("SELECT walk_finished FROM session")
+        return bool(row["walk_finished"])
+
+    def set_walk_finished(self, finished: bool) -> None:
+        if finished == self.walk_finished():
+            return
+        with self._db.transaction() as tx:
+            tx.execute("UPDATE session SET walk_finished = :f", {"f": int(finished)})
+
+    def token_key(self) -> bytes:
+        """The key of the callback tokens: made with the database, kept with it."""
+        (row,) = self._db.read("SELECT token_key FROM session")
+        return bytes.fromhex(row["token_key"])
+
+    def add_cycle(
+        self, job: str, started_at: datetime, took_ms: int, outcome: str
+    ) -> None:
+        """Note the last run of SYNC or SEND for `airbot status`."""
+        with self._db.transaction() as tx:
+            tx.execute(
+                """
+                INSERT INTO cycles (job, started_at, took_ms, outcome)
+                VALUES (:job, :started_at, :took_ms, :outcome)
+                ON CONFLICT (job) DO UPDATE SET started_at = excluded.started_at,
+                    took_ms = excluded.took_ms, outcome = excluded.outcome
+                """,
+                {
+                    "job": job,
+                    "started_at": to_text(started_at),
+                    "took_ms": took_ms,
+                    "outcome": outcome,
+                },
+            )
