@@ -1,0 +1,545 @@
+"""The settings: which keys there are, where they are looked up, what they may hold.
+
+Owns config.ini, `.env` and the environment: `load_config` reads them once (real
+environment > .env > file > default) and no other module looks there. OPTIONS is the one
+list of keys; config.ini at the top level is the same list for people.
+
+All problems are collected and raised together as one ConfigError. Their texts name keys
+and environment names, never a secret; nor do they quote an address, which may hold one.
+"""
+
+from __future__ import annotations
+
+import difflib
+import io
+import ipaddress
+import os
+import re
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Mapping
+from configparser import DuplicateOptionError
+from configparser import DuplicateSectionError
+from configparser import MissingSectionHeaderError
+from configparser import ParsingError
+from configparser import RawConfigParser
+from dataclasses import dataclass
+from dataclasses import field
+from pathlib import Path
+from typing import Any
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+
+from airbot.exceptions import ConfigError
+
+SYSTEM_CONFIG = Path("/etc/airbot/config.ini")
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+BOOLEANS = {"true": True, "yes": True, "on": True, "1": True}
+BOOLEANS |= {"false": False, "no": False, "off": False, "0": False}
+
+
+# -- Readers: a text and the folder of relative paths in, a value out. A ValueError says
+#    what is wrong in words that follow the key: "is ...".
+
+Reader = Callable[[str, Path], Any]
+
+
+def whole(minimum: int, maximum: int = 1_000_000) -> Reader:
+    """Reader of a whole number; the limit keeps dates computed from it in range."""
+
+    def read(text: str, base: Path) -> int:
+        if re.fullmatch(r"[+-]?[0-9]{1,9}", text):
+            if minimum <= (number := int(text)) <= maximum:
+                return number
+        raise ValueError(f"is {text!r}, not a whole number from {minimum} to {maximum}")
+
+    return read
+
+
+def read_boolean(text: str, base: Path) -> bool:
+    if text.lower() not in BOOLEANS:
+        raise ValueError(f"is {text!r}, not true or false (nor yes, no, on, off, 1, 0)")
+    return BOOLEANS[text.lower()]
+
+
+def read_level(text: str, base: Path) -> str:
+    if text.upper() not in LEVELS:
+        raise ValueError(f"is {text!r}, not one of {', '.join(LEVELS)}")
+    return text.upper()
+
+
+def read_host(text: str, base: Path) -> str:
+    # One colon: somebody wrote HOST:PORT. An IPv6 address has two at least.
+    if not re.fullmatch(r"[^\s/]+", text) or text.count(":") == 1:
+        raise ValueError(f"is {text!r}, not a host name or an IP address")
+    return text.strip("[]")
+
+
+def read_address(text: str, base: Path) -> str:
+    if not _is_http_address(text):
+        raise ValueError("is not an http:// or https:// address with a host")
+    return text
+
+
+def read_base_address(text: str, base: Path) -> str:
+    """An address to which paths are appended."""
+    if "?" in text or "#" in text:
+        raise ValueError("is an address with ? or #, to which no path can be added")
+    return read_address(text, base).rstrip("/")
+
+
+def read_optional_base_address(text: str, base: Path) -> str:
+    return read_base_address(text, base) if text else ""
+
+
+def read_path(text: str, base: Path) -> Path:
+    if not text:
+        raise ValueError("is empty, a path is expected")
+    return base / text
+
+
+def read_optional_path(text: str, base: Path) -> Path | None:
+    return base / text if text else None
+
+
+def read_program(text: str, base: Path) -> str:
+    """A path, or the bare name of a command, which belongs to no folder."""
+    return str(base / text) if "/" in text else text
+
+
+def read_secret(text: str, base: Path) -> str:
+    # It travels in an HTTP header, which takes no more than this.
+    if not (text.isascii() and text.isprintable()):
+        raise ValueError("is not one line of plain ASCII characters")
+    return text
+
+
+def _is_http_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        parts.port  # raises on a port that is none
+    except ValueError:
+        return False
+    has_space = re.search(r"[\s\x00-\x1f]", text)  # urlsplit drops these silently
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and not has_space
+
+
+# -- The keys
+
+
+class Option(NamedTuple):
+    section: str
+    key: str
+    default: str | None  # None: must be given
+    env: str  # "": the environment cannot set it
+    read: Reader
+    text: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.section}.{self.key}"
+
+
+# fmt: off
+OPTIONS = (
+    Option("airbnb", "base_url", "https://www.airbnb.com", "AIRBNB_BASE_URL",
+           read_base_address,
+           "Address of the site whose inbox is answered."),
+    Option("airbnb", "session_dir", "session", "PLAYWRIGHT_SESSION_DIR", read_path,
+           "Folder of the browser's profile, which keeps the login."),
+    Option("airbnb", "headless", "true", "AIRBNB_HEADLESS", read_boolean,
+           "Whether the browser works without a window."),
+    Option("airbnb", "browser", "", "AIRBNB_BROWSER", read_program,
+           "The Chromium to start, a path or a command; empty: airbot finds one."),
+    Option("airbnb", "browser_max_hours", "12", "", whole(1),
+           "Hours after which the browser is closed and started afresh."),
+    Option("airbnb", "browser_max_mb", "1200", "", whole(1),
+           "Memory in MB above which the browser is closed and started afresh."),
+    Option("ai", "webhook_url", None, "AI_WEBHOOK_URL", read_address,
+           "Address of your AI, which gets each question by POST; must be given."),
+    Option("ai", "timeout_sec", "30", "", whole(1),
+           "Seconds that one call of this address may take."),
+    Option("ai", "answer_within_sec", "300", "", whole(1),
+           "Seconds to wait for the answer to a question before it is asked again."),
+    Option("ai", "max_attempts", "5", "", whole(1),
+           "Refusals (HTTP 4xx) by the AI after which airbot gives a question up."),
+    Option("ai", "secret", "", "AI_WEBHOOK_SECRET", read_secret,
+           "Secret that airbot shows to the AI, as 'Authorization: Bearer SECRET'."),
+    Option("ai", "secret_file", "", "", read_optional_path,
+           "File that holds this secret, instead of writing it here."),
+    Option("webhook", "host", "127.0.0.1", "API_HOST", read_host,
+           "IP address of this machine on which answers of the AI are taken; 0.0.0.0"
+           " means all of them."),
+    Option("webhook", "port", "8000", "API_PORT", whole(0, 65535),
+           "Port on which answers of the AI are taken; 0 means any free one."),
+    Option("webhook", "public_url", "", "API_PUBLIC_URL", read_optional_base_address,
+           "Address at which the AI reaches this port; empty means"
+           " http://localhost:PORT, right for an AI on the same machine."),
+    Option("webhook", "secret", "", "API_SECRET", read_secret,
+           "Secret that the AI shows to airbot, as 'Authorization: Bearer SECRET', when"
+           " it does not use the callback_url of the question; empty: such calls are"
+           " taken from the same machine only."),
+    Option("webhook", "secret_file", "", "", read_optional_path,
+           "File that holds this secret, instead of writing it here."),
+    Option("sync", "interval_sec", "45", "SCRAPE_INTERVAL_SEC", whole(1),
+           "Seconds from one look into the inbox to the next."),
+    Option("sync", "max_age_hours", "12", "", whole(1),
+           "Hours after which a guest's message is too old to be answered."),
+    Option("sync", "full_load_min", "10", "", whole(1),
+           "Minutes after which the whole inbox, not only its top, is read again."),
+    Option("send", "interval_sec", "15", "SEND_WORKER_INTERVAL_SEC", whole(1),
+           "Seconds from one look into the queue of replies to the next."),
+    Option("send", "max_attempts", "5", "", whole(1),
+           "Attempts to send a reply before airbot gives up."),
+    Option("send", "settle_sec", "120", "", whole(1),
+           "Seconds between the two readings that prove that a reply did not arrive."),
+    Option("send", "max_chars", "4000", "", whole(1),
+           "Longest reply that is sent, in characters."),
+    Option("send", "max_per_thread_hour", "6", "", whole(1),
+           "Most replies that are sent in one conversation within an hour."),
+    Option("send", "max_per_hour", "60", "", whole(1),
+           "Most replies that are sent in all conversations together within an hour."),
+    Option("reconnect", "host", "127.0.0.1", "", read_host,
+           "IP address of this machine on which 'airbot reconnect --remote' shows"
+           " its page."),
+    Option("reconnect", "port", "0", "", whole(0, 65535),
+           "Port of that page; 0 means any free one, and the command prints it."),
+    Option("storage", "path", "airbot.db", "AIRBOT_DB", read_path,
+           "The SQLite database."),
+    Option("storage", "keep_days", "400", "", whole(1, 36500),
+           "Days that messages and replies are kept in it."),
+    Option("logging", "dir", "logs", "", read_optional_path,
+           "Folder of app.log, api.log and worker.log; empty: no log files."),
+    Option("logging", "level", "INFO", "", read_level,
+           "How much is told: DEBUG, INFO, WARNING or ERROR."),
+)
+# fmt: on
+
+
+@dataclass(frozen=True)
+class AirbnbSection:
+    base_url: str
+    session_dir: Path
+    headless: bool
+    browser: str
+    browser_max_hours: int
+    browser_max_mb: int
+
+
+@dataclass(frozen=True)
+class AISection:
+    webhook_url: str = field(repr=False)  # may hold a password or a token
+    timeout_sec: int
+    answer_within_sec: int
+    max_attempts: int
+    secret: str = field(repr=False)
+    secret_file: Path | None
+
+
+@dataclass(frozen=True)
+class WebhookSection:
+    host: str
+    port: int
+    public_url: str
+    secret: str = field(repr=False)
+    secret_file: Path | None
+
+    def callback_base(self, port: int) -> str:
+        """The address under which the AI finds us; `port` is the one really bound."""
+        return self.public_url or f"http://localhost:{port}"
+
+
+@dataclass(frozen=True)
+class SyncSection:
+    interval_sec: int
+    max_age_hours: int
+    full_load_min: int
+
+
+@dataclass(frozen=True)
+class SendSection:
+    interval_sec: int
+    max_attempts: int
+    settle_sec: int
+    max_chars: int
+    max_per_thread_hour: int
+    max_per_hour: int
+
+
+@dataclass(frozen=True)
+class ReconnectSection:
+    host: str
+    port: int
+
+
+@dataclass(frozen=True)
+class StorageSection:
+    path: Path
+    keep_days: int
+
+
+@dataclass(frozen=True)
+class LoggingSection:
+    dir: Path | None
+    level: str
+
+
+@dataclass(frozen=True)
+class Config:
+    airbnb: AirbnbSection
+    ai: AISection
+    webhook: WebhookSection
+    sync: SyncSection
+    send: SendSection
+    reconnect: ReconnectSection
+    storage: StorageSection
+    logging: LoggingSection
+    source: Path | None  # the config.ini that was read
+    warnings: tuple[str, ...]  # sentences for the operator; nothing is wrong yet
+
+    @classmethod
+    def from_values(cls, values: Mapping[str, object], base: Path) -> Config:
+        """Settings of `{"ai.webhook_url": ...}` alone: no environment, no file."""
+        problems = _unknown_names(values)
+        given = {name: Given(str(value), name) for name, value in values.items()}
+        return _make_config(given, base, None, problems)
+
+
+SECTIONS: dict[str, type[Any]] = {
+    "airbnb": AirbnbSection,
+    "ai": AISection,
+    "webhook": WebhookSection,
+    "sync": SyncSection,
+    "send": SendSection,
+    "reconnect": ReconnectSection,
+    "storage": StorageSection,
+    "logging": LoggingSection,
+}
+
+
+# -- Where values come from
+
+
+class Given(NamedTuple):
+    text: str
+    origin: str  # what a problem with it is called, so that a person finds the place
+
+
+def load_config(
+    path: Path | None = None,
+    environ: Mapping[str, str] = os.environ,
+    cwd: Path | None = None,
+) -> Config:
+    cwd = (cwd or Path.cwd()).absolute()
+    problems: list[str] = []
+    source = _find_config(path, environ, cwd)
+    base = source.parent if source else cwd
+    given = _read_ini(source, problems) if source else {}
+    given |= _from_environment(_read_dotenv(base / ".env", problems), " in .env")
+    given |= _from_environment(environ, "")
+    return _make_config(given, base, source, problems)
+
+
+def _find_config(
+    path: Path | None, environ: Mapping[str, str], cwd: Path
+) -> Path | None:
+    named = path or environ.get("AIRBOT_CONFIG", "").strip()
+    if named:
+        return cwd / named
+    # os.path.exists: a working folder that is closed to us (`sudo -u airbot` in /root)
+    # holds no config.ini for us, and is no error.
+    candidates = (cwd / "config.ini", SYSTEM_CONFIG)
+    return next((c for c in candidates if os.path.exists(c)), None)
+
+
+def _read_ini(path: Path, problems: list[str]) -> dict[str, Given]:
+    try:
+        text = _read_text(path)
+    except ValueError as e:
+        problems.append(f"{path} {e}")
+        return {}
+    values = _parse_ini(text, path.name, problems)
+    problems += _unknown_names(values, f"{path.name}: ")
+    return {n: Given(value, f"{path.name}: {n}") for n, value in values.items()}
+
+
+def _parse_ini(text: str, file: str, problems: list[str]) -> dict[str, str]:
+    """`{"section.key": value}`; each line at fault is blanked and the rest read on."""
+    # Taking the "#" off "# key = value" leaves an indented line, which an ini reader
+    # takes for more of the value above.
+    lines = [line.strip() for line in text.split("\n")]
+    strict = True
+    while True:
+        # No default section: [DEFAULT] would put its keys into every other one.
+        parser = RawConfigParser(strict=strict, delimiters=("=",), default_section="")
+        try:
+            parser.read_string("\n".join(lines))
+        except DuplicateSectionError as e:
+            problems.append(f"{file} line {e.lineno}: [{e.section}] is there twice")
+            strict = False
+        except DuplicateOptionError as e:
+            name = f"{e.section}.{e.option}"
+            problems.append(f"{file} line {e.lineno}: {name} is there twice")
+            lines[(e.lineno or 0) - 1] = ""
+        except MissingSectionHeaderError as e:
+            problems.append(f"{file} line {e.lineno}: there is no [section] above it")
+            _blank_section(lines, e.lineno)
+        except ParsingError as e:
+            for number, _ in e.errors:  # its text may be a secret
+                problems.append(f"{file} line {number}: is not 'key = value'")
+                lines[number - 1] = ""
+        else:
+            problems += _unknown_sections(parser.sections(), f"{file}: ")
+            return {
+                f"{section}.{key}": value
+                for section in SECTIONS
+                if parser.has_section(section)
+                for key, value in parser.items(section)
+            }
+
+
+def _blank_section(lines: list[str], number: int) -> None:
+    """Blank line `number` (from 1) and all below it up to the next [section]."""
+    lines[number - 1] = ""
+    while number < len(lines) and not lines[number].startswith("["):
+        lines[number] = ""
+        number += 1
+
+
+def _unknown_sections(names: Iterable[str], prefix: str) -> list[str]:
+    return [
+        f"{prefix}unknown section [{name}]{_hint(name, SECTIONS, '[{}]')}"
+        for name in names
+        if name not in SECTIONS
+    ]
+
+
+def _unknown_names(names: Iterable[str], prefix: str = "") -> list[str]:
+    known = [option.name for option in OPTIONS]
+    return [
+        f"{prefix}unknown key {name}{_hint(name, known)}"
+        for name in names
+        if name not in known
+    ]
+
+
+def _hint(name: str, known: Iterable[str], form: str = "{}") -> str:
+    near = difflib.get_close_matches(name.lower(), list(known), n=1)
+    return f", did you mean {form.format(near[0])}?" if near else ""
+
+
+def _read_dotenv(path: Path, problems: list[str]) -> Mapping[str, str | None]:
+    if not os.path.exists(path):
+        return {}
+    try:
+        text = _read_text(path)
+    except ValueError as e:
+        problems.append(f"{path} {e}")
+        return {}
+    return dotenv_values(stream=io.StringIO(text), interpolate=False)
+
+
+def _from_environment(values: Mapping[str, str | None], where: str) -> dict[str, Given]:
+    """What `values` has for us; other programs' names are none of our business."""
+    given = {}
+    for option in OPTIONS:
+        text = (values.get(option.env) or "").strip() if option.env else ""
+        if text:
+            given[option.name] = Given(text, option.env + where)
+    return given
+
+
+def _read_text(path: Path) -> str:
+    """ValueError says why not, in words that follow the path."""
+    try:
+        return path.read_text(encoding="utf-8-sig")  # Windows editors add the mark
+    except OSError as e:
+        raise ValueError(f"cannot be read: {e.strerror}") from e
+    except UnicodeDecodeError as e:
+        raise ValueError("cannot be read: it is not UTF-8 text") from e
+
+
+# -- From values to the Config
+
+
+def _make_config(
+    given: Mapping[str, Given], base: Path, source: Path | None, problems: list[str]
+) -> Config:
+    values = _read_values(given, base, problems)
+    for section in ("ai", "webhook"):
+        _take_secret_from_file(values, section, problems)
+    if problems:
+        raise ConfigError(problems)
+    sections: dict[str, Any] = {}
+    for name, make in SECTIONS.items():
+        sections[name] = make(
+            **{o.key: values[o.name] for o in OPTIONS if o.section == name}
+        )
+    warnings = tuple(_iter_warnings(sections["ai"], sections["webhook"]))
+    return Config(**sections, source=source, warnings=warnings)
+
+
+def _read_values(
+    given: Mapping[str, Given], base: Path, problems: list[str]
+) -> dict[str, Any]:
+    values = {}
+    for option in OPTIONS:
+        text, origin = given.get(option.name, (option.default or "", option.name))
+        try:
+            if option.default is None and not text:
+                raise ValueError(f"is missing: set it in config.ini, or {option.env}")
+            values[option.name] = option.read(text, base)
+        except ValueError as e:
+            problems.append(f"{origin} {e}")
+    return values
+
+
+def _take_secret_from_file(
+    values: dict[str, Any], section: str, problems: list[str]
+) -> None:
+    name, file = f"{section}.secret", values[f"{section}.secret_file"]
+    if file is None:
+        return
+    if values.get(name):
+        problems.append(f"{name} and {name}_file are both given: keep one")
+        return
+    try:
+        values[name] = read_secret(_read_text(file).strip(), file)
+        if not values[name]:
+            raise ValueError("is empty")
+    except ValueError as e:
+        problems.append(f"{name}_file: {file} {e}")
+
+
+def _iter_warnings(ai: AISection, webhook: WebhookSection) -> Iterable[str]:
+    ai_host = urlsplit(ai.webhook_url).hostname or ""
+    callback_host = urlsplit(webhook.callback_base(webhook.port)).hostname or ""
+    if is_loopback(callback_host) and not is_loopback(ai_host):
+        yield (
+            f"ai.webhook_url (AI_WEBHOOK_URL) is on another machine, {ai_host}, but the"
+            f" callback address says {callback_host}, which there means itself:"
+            " set webhook.public_url (API_PUBLIC_URL) to one that leads here"
+        )
+    if not webhook.secret and not is_loopback(webhook.host):
+        yield (
+            f"webhook.host (API_HOST) is {webhook.host} without a secret: plain calls"
+            " are refused except from this machine; set webhook.secret (API_SECRET)"
+            " or webhook.secret_file to take them from others"
+        )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host`, without a port, can only mean this machine."""
+    name = host.lower().removesuffix(".")
+    if name.startswith("[") and name.endswith("]"):
+        name = name[1:-1]
+    if name == "localhost":
+        return True
+    try:
+        address = ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    # Python before 3.13 does not see that ::ffff:127.0.0.1 is 127.0.0.1.
+    return (getattr(address, "ipv4_mapped", None) or address).is_loopback

@@ -1,0 +1,529 @@
+"""config.py and config.ini: what is read, in which order, and what is refused."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Callable
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from airbot import config as config_module
+from airbot.config import OPTIONS
+from airbot.config import SECTIONS
+from airbot.config import Config
+from airbot.config import Option
+from airbot.config import Reader
+from airbot.config import is_loopback
+from airbot.config import load_config
+from airbot.config import read_boolean
+from airbot.config import read_host
+from airbot.config import read_path
+from airbot.config import read_program
+from airbot.config import read_secret
+from airbot.exceptions import ConfigError
+
+MANUAL = Path(__file__).parent.parent / "config.ini"
+AI_URL = "http://localhost:5678/webhook/airbnb"
+AI = {"ai.webhook_url": AI_URL}
+ENV = {"AI_WEBHOOK_URL": AI_URL}
+SEED_ENV = """\
+AIRBNB_BASE_URL=https://www.airbnb.com
+AI_WEBHOOK_URL=http://localhost:5678/webhook/airbnb
+API_HOST=0.0.0.0
+API_PORT=8000
+PLAYWRIGHT_SESSION_DIR=./session
+SCRAPE_INTERVAL_SEC=45
+SEND_WORKER_INTERVAL_SEC=15
+DATABASE_URL=postgres://old
+"""
+
+Write = Callable[..., Path]
+
+
+@pytest.fixture(autouse=True)
+def no_system_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(config_module, "SYSTEM_CONFIG", tmp_path / "etc/config.ini")
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """Writes a file into the working folder, config.ini if no other is named."""
+
+    def write(text: str, name: str = "config.ini") -> Path:
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write
+
+
+def problems_of(values: Mapping[str, object], base: Path) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        Config.from_values({**AI, **values}, base)
+    return caught.value.problems
+
+
+def problems_in(folder: Path, environ: dict[str, str] | None = None) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        load_config(environ=ENV if environ is None else environ, cwd=folder)
+    return caught.value.problems
+
+
+# -- Where settings come from
+
+
+def test_the_seeds_env_file_alone_is_enough(write: Write, tmp_path: Path) -> None:
+    write(SEED_ENV, ".env")
+    config = load_config(environ={}, cwd=tmp_path)
+    assert config.source is None
+    assert config.airbnb.base_url == "https://www.airbnb.com"
+    assert config.airbnb.session_dir == tmp_path / "session"
+    assert config.ai.webhook_url == AI_URL
+    assert (config.webhook.host, config.webhook.port) == ("0.0.0.0", 8000)
+    assert (config.sync.interval_sec, config.send.interval_sec) == (45, 15)
+    assert len(config.warnings) == 1 and "webhook.secret" in config.warnings[0]
+
+
+def test_defaults_are_those_of_the_design(tmp_path: Path) -> None:
+    config = load_config(environ=ENV, cwd=tmp_path)
+    assert config.airbnb.headless is True
+    assert config.airbnb.browser == ""
+    assert (config.webhook.host, config.webhook.port) == ("127.0.0.1", 8000)
+    assert config.webhook.public_url == ""
+    assert (config.ai.secret, config.ai.secret_file) == ("", None)
+    assert config.storage.path == tmp_path / "airbot.db"
+    assert config.logging.dir == tmp_path / "logs"
+    assert config.logging.level == "INFO"
+    assert config.send.settle_sec == 120
+    assert config.warnings == ()
+
+
+def test_environment_wins_over_dotenv_over_file_over_default(
+    write: Write, tmp_path: Path
+) -> None:
+    def interval() -> int:
+        return load_config(environ=environ, cwd=tmp_path).sync.interval_sec
+
+    environ = dict(ENV)
+    assert interval() == 45
+    write("[sync]\ninterval_sec = 50\n")
+    assert interval() == 50
+    write("SCRAPE_INTERVAL_SEC=60\n", ".env")
+    assert interval() == 60
+    environ["SCRAPE_INTERVAL_SEC"] = "70"
+    assert interval() == 70
+
+
+def test_an_empty_environment_value_counts_as_not_set(
+    write: Write, tmp_path: Path
+) -> None:
+    write("[sync]\ninterval_sec = 50\n[send]\ninterval_sec = 20\n")
+    write("SCRAPE_INTERVAL_SEC=\nSEND_WORKER_INTERVAL_SEC\n", ".env")
+    environ = ENV | {"SCRAPE_INTERVAL_SEC": "", "SEND_WORKER_INTERVAL_SEC": "  "}
+    config = load_config(environ=environ, cwd=tmp_path)
+    assert (config.sync.interval_sec, config.send.interval_sec) == (50, 20)
+
+
+@pytest.mark.parametrize("option", [o for o in OPTIONS if o.env], ids=lambda o: o.env)
+def test_every_environment_name_reaches_its_key(option: Option, tmp_path: Path) -> None:
+    texts: dict[Reader, str] = {read_boolean: "false", read_program: "/x"}
+    texts |= {read_path: "x", read_host: "::1", read_secret: "hush"}
+    default = "7" if (option.default or "").isdigit() else "http://127.0.0.1"
+    environ = ENV | {option.env: texts.get(option.read, default)}
+    config = load_config(environ=environ, cwd=tmp_path)
+    value = getattr(getattr(config, option.section), option.key)
+    assert value == option.read(environ[option.env], tmp_path)
+
+
+def test_environment_names_outside_the_table_are_ignored(tmp_path: Path) -> None:
+    environ = ENV | {"SYNC_MAX_AGE_HOURS": "x", "sync.max_age_hours": "x", "": "x"}
+    assert load_config(environ=environ, cwd=tmp_path).sync.max_age_hours == 12
+
+
+def test_dollars_and_percents_stay_what_they_are(write: Write, tmp_path: Path) -> None:
+    write("API_SECRET=a${HOME}b\n", ".env")
+    write("[ai]\nsecret = 50%(x)s ; not # a comment\n")
+    config = load_config(environ=ENV, cwd=tmp_path)
+    assert config.webhook.secret == "a${HOME}b"
+    assert config.ai.secret == "50%(x)s ; not # a comment"
+
+
+def test_files_with_a_byte_order_mark_are_read(write: Write, tmp_path: Path) -> None:
+    write("\ufeff[sync]\r\ninterval_sec = 50\r\n")
+    write("\ufeffSEND_WORKER_INTERVAL_SEC=20\r\n", ".env")
+    config = load_config(environ=ENV, cwd=tmp_path)
+    assert (config.sync.interval_sec, config.send.interval_sec) == (50, 20)
+
+
+# -- Which config.ini, and what paths are relative to
+
+
+def test_config_ini_is_looked_for_in_four_places(write: Write, tmp_path: Path) -> None:
+    places = ["etc/config.ini", "config.ini", "b/named.ini", "a/given.ini"]
+    etc, here, named, given = [write("[sync]\ninterval_sec = 9\n", p) for p in places]
+    environ = ENV | {"AIRBOT_CONFIG": str(named)}
+    assert load_config(given, environ, tmp_path).source == given
+    assert load_config(None, environ, tmp_path).source == named
+    assert load_config(None, ENV | {"AIRBOT_CONFIG": ""}, tmp_path).source == here
+    here.unlink()
+    assert load_config(None, ENV, tmp_path).source == etc
+    etc.unlink()
+    assert load_config(None, ENV, tmp_path).source is None
+
+
+def test_a_named_file_that_does_not_exist_is_a_problem(tmp_path: Path) -> None:
+    calls = [(Path("no.ini"), ENV), (None, ENV | {"AIRBOT_CONFIG": "no.ini"})]
+    for path, environ in calls:
+        with pytest.raises(ConfigError) as caught:
+            load_config(path, environ, tmp_path)
+        expected = f"{tmp_path / 'no.ini'} cannot be read: No such file or directory"
+        assert caught.value.problems == [expected]
+
+
+def test_paths_and_dotenv_belong_to_the_folder_of_config_ini(
+    write: Write, tmp_path: Path
+) -> None:
+    given = write("[storage]\npath = data/my.db\n", "a/config.ini")
+    write("PLAYWRIGHT_SESSION_DIR=./profile\n", "a/.env")
+    write("AIRBOT_DB=wrong.db\n", ".env")
+    config = load_config(given.relative_to(tmp_path), ENV, tmp_path)
+    assert config.storage.path == tmp_path / "a/data/my.db"
+    assert config.airbnb.session_dir == tmp_path / "a/profile"
+
+
+def test_absolute_paths_stay(tmp_path: Path) -> None:
+    config = Config.from_values(AI | {"storage.path": "/var/lib/a.db"}, tmp_path)
+    assert config.storage.path == Path("/var/lib/a.db")
+
+
+def test_a_browser_is_a_path_or_a_bare_command(tmp_path: Path) -> None:
+    def browser(text: str) -> str:
+        return Config.from_values(
+            AI | {"airbnb.browser": text}, tmp_path
+        ).airbnb.browser
+
+    assert browser("chromium") == "chromium"
+    assert browser("/usr/bin/chromium") == "/usr/bin/chromium"
+    assert browser("bin/chrome") == str(tmp_path / "bin/chrome")
+
+
+def test_an_empty_log_folder_means_no_log_files(write: Write, tmp_path: Path) -> None:
+    write("[logging]\ndir =\n")
+    assert load_config(environ=ENV, cwd=tmp_path).logging.dir is None
+
+
+# -- Problems of the file
+
+
+def test_all_problems_are_listed_at_once(write: Write, tmp_path: Path) -> None:
+    write("[sync]\ninterval_sec = 0\nnonsense\n[send]\nmax_atempts = 3\n[storag]\n")
+    write("API_PORT=65536\n", ".env")
+    problems = problems_in(tmp_path, {"AIRBNB_HEADLESS": "maybe"})
+    assert problems == [
+        "config.ini line 3: is not 'key = value'",
+        "config.ini: unknown section [storag], did you mean [storage]?",
+        "config.ini: unknown key send.max_atempts, did you mean send.max_attempts?",
+        "AIRBNB_HEADLESS is 'maybe', not true or false (nor yes, no, on, off, 1, 0)",
+        "ai.webhook_url is missing: set it in config.ini, or AI_WEBHOOK_URL",
+        "API_PORT in .env is '65536', not a whole number from 0 to 65535",
+        "config.ini: sync.interval_sec is '0', not a whole number from 1 to 1000000",
+    ]
+
+
+def test_a_key_in_the_wrong_section_is_led_home(write: Write, tmp_path: Path) -> None:
+    write("[sync]\nwebhook_url = http://localhost\n")
+    [problem] = problems_in(tmp_path)
+    assert problem.endswith(
+        "unknown key sync.webhook_url, did you mean ai.webhook_url?"
+    )
+
+
+def test_a_default_section_is_unknown(write: Write, tmp_path: Path) -> None:
+    write("[DEFAULT]\ninterval_sec = 3\n")
+    assert problems_in(tmp_path) == ["config.ini: unknown section [DEFAULT]"]
+
+
+def test_keys_given_twice_are_problems(write: Write, tmp_path: Path) -> None:
+    write("[sync]\ninterval_sec = 3\ninterval_sec = 4\n[sync]\nmax_age_hours = 5\n")
+    assert problems_in(tmp_path) == [
+        "config.ini line 3: sync.interval_sec is there twice",
+        "config.ini line 4: [sync] is there twice",
+    ]
+
+
+def test_lines_above_the_first_section_are_one_problem(
+    write: Write, tmp_path: Path
+) -> None:
+    write("# hello\ninterval_sec = 3\nmore\n\n[sync]\ninterval_sec = 4\n")
+    assert problems_in(tmp_path) == [
+        "config.ini line 2: there is no [section] above it"
+    ]
+
+
+def test_a_header_that_is_never_closed_is_a_problem(
+    write: Write, tmp_path: Path
+) -> None:
+    write("[sync\ninterval_sec = 3\n[send\n")
+    assert len(problems_in(tmp_path)) == 2
+
+
+def test_an_indented_key_is_a_key(write: Write, tmp_path: Path) -> None:
+    write("[sync]\ninterval_sec = 3\n max_age_hours = 4\n\tfull_load_min = 5\n")
+    sync = load_config(environ=ENV, cwd=tmp_path).sync
+    assert dataclasses.astuple(sync) == (3, 4, 5)
+
+
+@pytest.mark.parametrize("name", ["config.ini", ".env"])
+def test_a_file_that_is_not_utf8_is_a_problem(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"[sync]\nk\xe9y = 1\n")
+    expected = f"{tmp_path / name} cannot be read: it is not UTF-8 text"
+    assert problems_in(tmp_path) == [expected]
+
+
+@pytest.mark.parametrize("name", ["config.ini", ".env"])
+def test_a_file_that_cannot_be_opened_is_a_problem(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).mkdir()
+    expected = f"{tmp_path / name} cannot be read: Is a directory"
+    assert problems_in(tmp_path) == [expected]
+
+
+# -- Problems of values
+
+
+@pytest.mark.parametrize(
+    "text", ["", "x", "4.5", "1e3", "0", "-1", "٣", "1_0", "9" * 10]
+)
+@pytest.mark.parametrize("key", ["sync.interval_sec", "send.settle_sec"])
+def test_intervals_are_whole_numbers_from_one(
+    key: str, text: str, tmp_path: Path
+) -> None:
+    expected = f"{key} is {text!r}, not a whole number from 1 to 1000000"
+    assert problems_of({key: text}, tmp_path) == [expected]
+
+
+@pytest.mark.parametrize("key", ["webhook.port", "reconnect.port"])
+def test_ports_go_from_0_to_65535(key: str, tmp_path: Path) -> None:
+    for port in (0, 65535):
+        Config.from_values(AI | {key: port}, tmp_path)
+    for port in (-1, 65536):
+        assert "from 0 to 65535" in problems_of({key: port}, tmp_path)[0]
+
+
+@pytest.mark.parametrize(
+    "key", ["airbnb.base_url", "ai.webhook_url", "webhook.public_url"]
+)
+@pytest.mark.parametrize(
+    "text",
+    ["localhost:8000", "ftp://host/", "http://", "http:///path", "http://host:x"]
+    + ["http://host:99999", "http://[::1", "http://ho st/", "//host", "http://:80"],
+)
+def test_addresses_are_http_with_a_host(key: str, text: str, tmp_path: Path) -> None:
+    expected = f"{key} is not an http:// or https:// address with a host"
+    assert problems_of({key: text}, tmp_path) == [expected]
+
+
+@pytest.mark.parametrize("key", ["airbnb.base_url", "webhook.public_url"])
+def test_base_addresses_end_without_a_slash(key: str, tmp_path: Path) -> None:
+    section, name = key.split(".")
+    config = Config.from_values(AI | {key: "https://example.org/a/"}, tmp_path)
+    assert getattr(getattr(config, section), name) == "https://example.org/a"
+    assert len(problems_of({key: "https://example.org/?a=1"}, tmp_path)) == 1
+
+
+def test_the_address_of_the_ai_stays_as_written(tmp_path: Path) -> None:
+    values = {"ai.webhook_url": "http://localhost/hook/?key=1"}
+    config = Config.from_values(values, tmp_path)
+    assert config.ai.webhook_url == "http://localhost/hook/?key=1"
+
+
+def test_booleans_are_written_in_many_ways(tmp_path: Path) -> None:
+    def headless(text: object) -> bool:
+        values = AI | {"airbnb.headless": text}
+        return Config.from_values(values, tmp_path).airbnb.headless
+
+    assert all(headless(text) for text in ("true", "Yes", "1", "ON", True))
+    assert not any(headless(text) for text in ("false", "No", "0", "OFF", False))
+
+
+def test_the_level_is_one_of_four(tmp_path: Path) -> None:
+    config = Config.from_values(AI | {"logging.level": "debug"}, tmp_path)
+    assert config.logging.level == "DEBUG"
+    expected = "logging.level is 'loud', not one of DEBUG, INFO, WARNING, ERROR"
+    assert problems_of({"logging.level": "loud"}, tmp_path) == [expected]
+
+
+def test_a_host_is_not_an_address_with_a_port(tmp_path: Path) -> None:
+    for text in ("", "http://localhost", "localhost:8000", "a b"):
+        assert "not a host name" in problems_of({"webhook.host": text}, tmp_path)[0]
+    config = Config.from_values(AI | {"webhook.host": "[::1]"}, tmp_path)
+    assert config.webhook.host == "::1"
+
+
+def test_a_path_that_must_be_is_not_empty(tmp_path: Path) -> None:
+    for key in ("airbnb.session_dir", "storage.path"):
+        assert problems_of({key: ""}, tmp_path) == [
+            f"{key} is empty, a path is expected"
+        ]
+
+
+def test_unknown_keys_are_refused_without_a_file_too(tmp_path: Path) -> None:
+    expected = "unknown key send.max_atempts, did you mean send.max_attempts?"
+    assert problems_of({"send.max_atempts": 1}, tmp_path) == [expected]
+
+
+# -- Secrets
+
+
+@pytest.mark.parametrize("section", ["ai", "webhook"])
+def test_a_secret_can_come_from_a_file(
+    section: str, write: Write, tmp_path: Path
+) -> None:
+    file = write("hush\n", "secret.txt")
+    values = AI | {f"{section}.secret_file": "secret.txt"}
+    settings = getattr(Config.from_values(values, tmp_path), section)
+    assert (settings.secret, settings.secret_file) == ("hush", file)
+
+
+@pytest.mark.parametrize("section", ["ai", "webhook"])
+def test_a_secret_and_its_file_are_one_too_many(section: str, tmp_path: Path) -> None:
+    values = {f"{section}.secret": "hush", f"{section}.secret_file": "secret.txt"}
+    expected = f"{section}.secret and {section}.secret_file are both given: keep one"
+    assert problems_of(values, tmp_path) == [expected]
+
+
+def test_a_secret_file_holds_one_line(write: Write, tmp_path: Path) -> None:
+    def problem(name: str) -> str:
+        [text] = problems_of({"ai.secret_file": name}, tmp_path)
+        return text.removeprefix(f"ai.secret_file: {tmp_path / name} ")
+
+    write(" \n", "empty")
+    write("hush\nhush\n", "lines")
+    (tmp_path / "binary").write_bytes(b"\xff\xfe")
+    assert problem("empty") == "is empty"
+    assert problem("lines") == "is not one line of plain ASCII characters"
+    assert problem("binary") == "cannot be read: it is not UTF-8 text"
+    assert problem("none") == "cannot be read: No such file or directory"
+
+
+def test_no_problem_quotes_a_secret(write: Write, tmp_path: Path) -> None:
+    write("secret hush\n[ai]\nsecret hush\nsecret = hushé\nsecret = hush\n[ai]\nhush\n")
+    write("API_SECRET=hushé\nAI_WEBHOOK_URL=htp://u:hush@host\n", ".env")
+    write("hushé\nhush", "secret.txt")
+    values: dict[str, object] = {"webhook.secret_file": "secret.txt"}
+    problems = problems_in(tmp_path, {}) + problems_of(values, tmp_path)
+    assert len(problems) == 9
+    assert "hush" not in "\n".join(problems)
+
+
+def test_no_secret_is_seen_in_a_printed_config(tmp_path: Path) -> None:
+    values = {"ai.webhook_url": "http://u:hush@localhost"}
+    values |= {"ai.secret": "hush", "webhook.secret": "hush"}
+    assert "hush" not in repr(Config.from_values(values, tmp_path))
+
+
+# -- What follows from the settings
+
+
+def test_the_callback_address_is_localhost_unless_given(tmp_path: Path) -> None:
+    webhook = Config.from_values(AI, tmp_path).webhook
+    assert webhook.callback_base(8123) == "http://localhost:8123"
+    values = AI | {"webhook.public_url": "https://bot.example.org/"}
+    webhook = Config.from_values(values, tmp_path).webhook
+    assert webhook.callback_base(8123) == "https://bot.example.org"
+
+
+def test_a_far_ai_with_a_near_callback_address_is_warned_of(tmp_path: Path) -> None:
+    far: dict[str, object] = {"ai.webhook_url": "https://n8n.example.org/hook"}
+    for public_url in ("", "http://127.0.0.1:8000", "http://LOCALHOST"):
+        values = far | {"webhook.public_url": public_url}
+        [warning] = Config.from_values(values, tmp_path).warnings
+        assert "n8n.example.org" in warning and "API_PUBLIC_URL" in warning
+    values = far | {"webhook.public_url": "https://bot.example.org"}
+    assert Config.from_values(values, tmp_path).warnings == ()
+
+
+def test_an_open_port_without_a_secret_is_warned_of(tmp_path: Path) -> None:
+    values = AI | {"webhook.host": "0.0.0.0"}
+    [warning] = Config.from_values(values, tmp_path).warnings
+    assert "API_HOST" in warning and "API_SECRET" in warning
+    values |= {"webhook.secret": "hush"}
+    assert Config.from_values(values, tmp_path).warnings == ()
+
+
+def test_loopback_is_known_in_all_its_spellings() -> None:
+    near = ["localhost", "LocalHost", "localhost.", "127.0.0.1", "127.9.9.9", "::1"]
+    near += ["[::1]", "127.0.0.1.", "0:0:0:0:0:0:0:1", "::ffff:127.0.0.1"]
+    far = ["", "0.0.0.0", "::", "192.168.1.2", "localhost.example.org", "128.0.0.1"]
+    far += ["127.0.0.1.example.org", "1270.0.0.1", "[localhost", "::2", "[]", "."]
+    assert [host for host in near if not is_loopback(host)] == []
+    assert [host for host in far if is_loopback(host)] == []
+
+
+# -- One table, told three times
+
+
+class Entry(NamedTuple):
+    name: str
+    default: str
+    env: str
+    text: str
+
+
+def read_manual() -> list[Entry]:
+    """The commented keys of config.ini, each a paragraph below its [section]."""
+    entries, section = [], ""
+    for paragraph in MANUAL.read_text(encoding="utf-8").split("\n\n"):
+        lines = paragraph.strip().splitlines()
+        if lines[-1].startswith("["):
+            section = lines[-1].strip("[]")
+        elif section:
+            key, default = re.findall(r"^# (\w+) = ?(.*)$", lines[-1])[0]
+            words = " ".join(line.removeprefix("# ") for line in lines[:-1])
+            text, _, env = words.partition(" Environment: ")
+            entries.append(Entry(f"{section}.{key}", default, env, text))
+    return entries
+
+
+def test_config_ini_tells_the_same_as_the_table() -> None:
+    example = AI_URL  # stands where a key has no default
+    table = [
+        Entry(o.name, example if o.default is None else o.default, o.env, o.text)
+        for o in OPTIONS
+    ]
+    assert read_manual() == table
+
+
+def test_config_ini_as_shipped_sets_nothing(write: Write, tmp_path: Path) -> None:
+    write(MANUAL.read_text(encoding="utf-8"))
+    [problem] = problems_in(tmp_path, {})
+    assert "ai.webhook_url" in problem and "AI_WEBHOOK_URL" in problem
+
+
+@pytest.mark.parametrize("mark", ["# ", "#"])
+def test_config_ini_uncommented_is_the_default(
+    mark: str, write: Write, tmp_path: Path
+) -> None:
+    text = MANUAL.read_text(encoding="utf-8")
+    write(re.sub(rf"^{mark}( ?\w+ =)", r"\1", text, flags=re.MULTILINE))
+    config = load_config(environ={}, cwd=tmp_path)
+    assert dataclasses.replace(config, source=None) == Config.from_values(AI, tmp_path)
+
+
+def test_the_sections_hold_exactly_the_keys_of_the_table() -> None:
+    names = [
+        f"{section}.{field.name}"
+        for section, settings in SECTIONS.items()
+        for field in dataclasses.fields(settings)
+    ]
+    assert names == [option.name for option in OPTIONS]
+
+
+def test_settings_cannot_be_changed_afterwards(tmp_path: Path) -> None:
+    config = Config.from_values(AI, tmp_path)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        config.sync.interval_sec = 1  # type: ignore[misc]
