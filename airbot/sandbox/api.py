@@ -1,0 +1,302 @@
+"""The simulated /api/v3: two reads, the send, the read mark, and their troubles.
+
+Facts: airbnb-web.md of 2026-11, sections 3.1 to 3.3, 6 and 7. Not attested, so made up
+here: the answers of the two mutations, the wording inside `errors`, the refusal's JSON.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import secrets
+from typing import TYPE_CHECKING, Any
+
+import bottle
+
+from airbot.sandbox import shapes
+from airbot.sandbox.content import contact_terms, rewritten
+from airbot.sandbox.server import CutConnection
+from airbot.sandbox.world import Thread
+
+if TYPE_CHECKING:
+    from airbot.sandbox.site import AirbnbSite
+
+Json = dict[str, Any]
+
+INBOX = "ViaductInboxData"
+THREAD = "ViaductGetThreadAndDataQuery"
+FILTERS = "FetchInboxFiltersConfig"
+SEND = "CreateBulkMessagesMutation"
+MARK_READ = "CreateLastMessageReadViaductMutation"
+OPERATIONS = (INBOX, THREAD, FILTERS, SEND, MARK_READ)
+
+_MUTATIONS = (SEND, MARK_READ)
+_HTML = "<!doctype html><html><head><title>Airbnb</title></head><body>…</body></html>"
+
+
+def answer(body: Json | str, status: int = 200, **headers: str) -> bottle.HTTPResponse:
+    """A JSON answer, or an HTML one when `body` is text."""
+    kind = "application/json; charset=utf-8"
+    if isinstance(body, str):
+        kind = "text/html; charset=utf-8"
+    else:
+        body = json.dumps(body, ensure_ascii=False)
+    response = bottle.HTTPResponse(body, status, **headers)
+    response.content_type = kind
+    response.set_header("Cache-Control", "no-store")
+    return response
+
+
+def errors(status: int, message: str, **extensions: Any) -> bottle.HTTPResponse:
+    """The GraphQL error envelope."""
+    error = {"message": message, "extensions": {"statusCode": status, **extensions}}
+    return answer({"errors": [error], "data": None}, status)
+
+
+def airlock_401() -> bottle.HTTPResponse:
+    redirect = f"/airlock?al_id={secrets.token_hex(8)}"
+    return answer({"success": False, "redirect": redirect}, 401)
+
+
+def airlock_420(user_id: str) -> bottle.HTTPResponse:
+    airlock = {
+        "id": secrets.randbelow(10**9),
+        "user_id": int(user_id),
+        "header_text": "Please verify yourself",
+        "flow": "captcha_flow",
+        "friction_data": [{"name": "captcha", "data": {"site_key": "k"}}],
+    }
+    body = {"error_code": 420, "client_error_info": {"airlock": airlock}}
+    return answer(body, 420)
+
+
+def _arguments() -> Json:
+    """operationName, variables, extensions: from the query, or from a POST's JSON."""
+    try:
+        if bottle.request.method == "POST":
+            asked = json.loads(bottle.request.body.read())
+        else:
+            query = bottle.request.query.decode()
+            asked = {k: json.loads(query[k]) for k in ("variables", "extensions")}
+    except (ValueError, KeyError):
+        raise errors(400, "Bad request") from None
+    if not isinstance(asked, dict) or not isinstance(asked.get("variables"), dict):
+        raise errors(400, "Bad request")
+    return asked
+
+
+def thread_number(global_or_numeric: Any) -> str | None:
+    """2470000001 from "2470000001" or from base64 of "MessageThread:2470000001"."""
+    text = str(global_or_numeric)
+    if text.isdecimal():
+        return text
+    try:
+        kind, _, number = base64.b64decode(text, validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+    return number if kind == "MessageThread" and number.isdecimal() else None
+
+
+class Api:
+    """Answers /api/v3/<operation>/<hash> for one site."""
+
+    def __init__(self, site: AirbnbSite) -> None:
+        self.site = site
+        self._empty_next = False
+        self._troubled: dict[str, str | int | None] = {}  # by uniqueIdentifier
+        self._verbs = {
+            INBOX: self._inbox,
+            THREAD: self._thread,
+            FILTERS: self._filters,
+            SEND: self._send,
+            MARK_READ: self._mark_read,
+        }
+
+    def add_routes(self, app: bottle.Bottle) -> None:
+        app.route("/api/v3/<operation>/<sha>", ["GET", "POST"], self.call)
+
+    def page_loaded(self) -> None:
+        """A page of the inbox was loaded: its script comes with the newest hashes."""
+        self._empty_next = self.site.trouble.empty_first_thread_answer
+        if self.site.trouble.stale_hash:
+            self.site.trouble.stale_hash = False
+            self.site.new_deploy()
+
+    def call(self, operation: str, sha: str) -> bottle.HTTPResponse:
+        note = bottle.request.environ["sandbox.request"]
+        note.operation = operation
+        try:
+            response = self._call(operation, sha, note)
+        except bottle.HTTPResponse as raised:
+            response = raised
+        # what an open page must know of the switches, since it is not loaded anew
+        switches = json.dumps(self.site.pages.switches())
+        response.set_header("X-Sandbox-Switches", switches)
+        return response
+
+    def _call(self, operation: str, sha: str, note: Any) -> bottle.HTTPResponse:
+        asked = _arguments()
+        variables = asked["variables"]
+        note.thread_number = self._named_thread(variables)
+        for message in variables.get("messages") or ():
+            note.unique_identifier = message.get("uniqueIdentifier")
+        trouble = self._general_trouble(operation)
+        if trouble is not None:
+            return trouble
+        if not bottle.request.get_header("x-airbnb-api-key"):
+            return errors(400, "invalid_key")
+        stale = self.site.trouble.stale_hash
+        if stale or self.site.hashes.get(operation) != sha:
+            return errors(
+                400, "PersistedQueryNotFound", code="persisted_query_not_found"
+            )
+        if operation in _MUTATIONS and bottle.request.method != "POST":
+            return errors(405, "Method not allowed")
+        return self._verbs[operation](variables)
+
+    @staticmethod
+    def _named_thread(variables: Json) -> str | None:
+        request = variables.get("request")
+        inner = request.get("threadId") if isinstance(request, dict) else None
+        named = variables.get("globalThreadId") or variables.get("messageThreadId")
+        return thread_number(named or inner)
+
+    def _general_trouble(self, operation: str) -> bottle.HTTPResponse | None:
+        trouble, site = self.site.trouble, self.site
+        if trouble.concerns(operation):
+            if trouble.hang:
+                site.wait(None)
+            if trouble.slow_s:
+                site.wait(trouble.slow_s)
+        if site.pages.logged_out() and trouble.logged_out_api != "ok":
+            if trouble.logged_out_api == "html":
+                return answer(site.pages.login_html())
+            return errors(401, "Unauthorized")
+        kind = trouble.challenged("send" if operation == SEND else "api")
+        if kind == "airlock_420":
+            return airlock_420(site.host.id)
+        if kind:
+            return airlock_401()
+        if not trouble.concerns(operation):
+            return None
+        if trouble.api_status is not None:
+            response = errors(trouble.api_status, "Request failed")
+            if trouble.retry_after is not None:
+                response.set_header("Retry-After", trouble.retry_after)
+            return response
+        return answer(_HTML) if trouble.html_on_api else None
+
+    # -- reads ----------------------------------------------------------------
+
+    def _inbox(self, variables: Json) -> bottle.HTTPResponse:
+        trouble = self.site.trouble
+        tags = variables.get("threadTagFilters") or []
+        try:
+            start = shapes.rank_of(variables.get("beforeCursor"))
+        except (ValueError, KeyError, TypeError):
+            return errors(400, "Bad cursor")
+        body = shapes.inbox(
+            self.site.world,
+            trouble.shape,
+            min(int(variables.get("numRequestedThreads", 15)), trouble.page_size),
+            min(int(variables.get("numPriorityThreads", 2)), trouble.priority_rows),
+            start,
+            any(tag.get("userThreadTagName") == "unread" for tag in tags),
+        )
+        return answer(body)
+
+    def _found(self, variables: Json) -> Thread | None:
+        return self.site.world.threads.get(self._named_thread(variables) or "")
+
+    def _thread(self, variables: Json) -> bottle.HTTPResponse:
+        thread = self._found(variables)
+        named = str(variables.get("globalThreadId"))
+        if thread is None or named != thread.id:
+            error = {"message": "Thread not found", "path": ["threadData"]}
+            return answer(shapes.enveloped({"threadData": None}, [error]))
+        empty, self._empty_next = self._empty_next, False
+        self.site.fire("thread_read", thread)
+        limit = int(variables.get("numRequestedMessages", 50))
+        return answer(shapes.thread_answer(self.site.world, thread, limit, empty))
+
+    def _filters(self, variables: Json) -> bottle.HTTPResponse:
+        unread = len(self.site.world.inbox(unread_only=True))
+        names = ("all", "hosting", "traveling", "support")
+        filters = [
+            {"id": name, "title": name.title(), "unreadCount": unread}
+            for name in names
+        ]
+        config = {"inboxFiltersConfig": {"filters": filters}}
+        return answer(shapes.enveloped({"viewer": {"messagingInbox": config}}))
+
+    # -- mutations ------------------------------------------------------------
+
+    def _mark_read(self, variables: Json) -> bottle.HTTPResponse:
+        thread = self._found(variables)
+        if thread is None:
+            return errors(404, "Thread not found")
+        thread.unread = False
+        self.site.fire("thread_opened", thread)
+        return answer(shapes.enveloped({"createLastMessageRead": {"success": True}}))
+
+    def _send(self, variables: Json) -> bottle.HTTPResponse:
+        thread = self._found(variables)
+        try:
+            (message,) = variables["messages"]
+            text = message["content"]["textContent"]["body"]
+            identifier = message["uniqueIdentifier"]
+        except (KeyError, TypeError, ValueError):
+            return errors(400, "Bad message")
+        if thread is None or not isinstance(text, str) or not text.strip():
+            return errors(400, "Bad message")
+        with self.site.world.lock:  # a resend by the browser meets the same trouble
+            if identifier not in self._troubled:
+                self._troubled[identifier] = self.site.trouble.take_send()
+        return self._take(thread, text, identifier, self._troubled[identifier])
+
+    def _take(
+        self, thread: Thread, text: str, identifier: str, trouble: str | int | None
+    ) -> bottle.HTTPResponse:
+        if trouble in ("refuse", "refuse_200"):
+            return _refusal(text, 400 if trouble == "refuse" else 200)
+        if isinstance(trouble, int):
+            return self._send_status(trouble)
+        if trouble == "swallow":
+            return answer({"data": {}})
+        wait = self.site.trouble.slow_send_s
+        if trouble == "late":
+            self.site.wait(wait)
+        self.site.fire("before_send_taken", thread)
+        stored = rewritten(text) if trouble == "rewrite" else text
+        message = self.site.world.post(
+            thread, self.site.host, stored, unique_identifier=identifier
+        )
+        self.site.fire("after_send_taken", thread)
+        if wait and trouble != "late":
+            self.site.wait(wait)
+        if trouble == "lose_answer":
+            raise CutConnection
+        created = {
+            "__typename": "CreateBulkMessagesResponse",
+            "messages": [shapes.message_node(message)],
+        }
+        return answer(shapes.enveloped({"createBulkMessages": created}))
+
+    def _send_status(self, status: int) -> bottle.HTTPResponse:
+        if status == 420:
+            return airlock_420(self.site.host.id)
+        response = errors(status, "Request failed")
+        if self.site.trouble.retry_after is not None:
+            response.set_header("Retry-After", self.site.trouble.retry_after)
+        return response
+
+
+def _refusal(text: str, status: int) -> bottle.HTTPResponse:
+    """The contact-info refusal: nothing is sent."""
+    error = {
+        "message": "Links and contact info can't be shared",
+        "extensions": {"errorType": "contact_info", "terms": contact_terms(text)},
+    }
+    body = shapes.enveloped({"createBulkMessages": None}, [error])
+    return answer(body, status)

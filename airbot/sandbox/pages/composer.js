@@ -1,0 +1,131 @@
+// The composer (airbnb-web.md 4.3): three forms of the field, the button, the send.
+import { Failed, sendText, switches } from "./api.js";
+import { element, named } from "./dom.js";
+import { words } from "./labels.js";
+
+// The test id stands on the field, or ("wrapped") on an element around it.
+function makeField() {
+  const testid = named("composer", "messaging-composebar");
+  const gone = testid !== "messaging-composebar";
+  if (switches.composer === "textarea") {
+    const field = element("textarea", {
+      "id": gone ? "field" : "message_input",
+      "class": "editor",
+      "data-testid": testid,
+      "placeholder": words.write,
+      "rows": 1,
+    });
+    return [field, element("div", { "class": "box" }, field)];
+  }
+  const wrapped = switches.composer === "wrapped";
+  const field = element("div", {
+    "class": "editor",
+    "contenteditable": "plaintext-only",
+    "role": gone ? null : "textbox",
+    "aria-multiline": "true",
+    "aria-label": words.write,
+    "data-placeholder": words.write,
+    "data-testid": wrapped ? null : testid,
+  });
+  const box = { "class": "box", "data-testid": wrapped ? testid : null };
+  return [field, element("div", box, field)];
+}
+
+const isRefusal = (body) =>
+  body?.errors?.find((error) => error.extensions?.errorType === "contact_info");
+
+export class Composer {
+  // what: { draft, sending(identifier, text), sent(), notice(...lines) }
+  constructor(number, what) {
+    this.number = number;
+    this.what = what;
+    this.pressed = false;
+    const [field, box] = makeField();
+    this.field = field;
+    this.button = element("button", {
+      "type": "button",
+      "data-testid": named("send_button", "messaging_compose_bar_send_button"),
+      "aria-label": words.send,
+    }, "➤");
+    this.element = element("div", { "class": "composer" }, box, this.button);
+    this.field.addEventListener("input", () => this.update());
+    this.field.addEventListener("keydown", (event) => this.key(event));
+    this.button.addEventListener("click", () => this.press());
+    this.put(what.draft);
+  }
+
+  text() {
+    const field = this.field;
+    return field.tagName === "TEXTAREA" ? field.value : field.innerText;
+  }
+
+  put(text) {
+    if (this.field.tagName === "TEXTAREA") this.field.value = text;
+    else this.field.textContent = text;
+    this.update();
+  }
+
+  update() {
+    this.button.disabled = !this.text().trim();
+    if (this.button.disabled && this.text() === "\n") this.field.textContent = "";
+  }
+
+  // Enter sends, Shift+Enter is a new line
+  key(event) {
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+    event.preventDefault();
+    this.press();
+  }
+
+  async press() {
+    if (this.pressed || !this.text().trim()) return;
+    this.pressed = true;
+    try {
+      const known = await (await fetch("/_sandbox/switches")).json();
+      if (known.swallowsPress) return; // the trouble "no_request"
+    } finally {
+      this.pressed = false;
+    }
+    await this.send(this.text());
+  }
+
+  async send(text) {
+    const identifier = crypto.randomUUID();
+    this.what.notice();
+    this.put("");
+    const remove = this.what.sending(identifier, text);
+    try {
+      const body = await sendText(this.number, text, identifier);
+      if (body.errors) throw new Failed(200, body);
+      if (body.data.createBulkMessages) await this.what.sent();
+    } catch (error) {
+      this.failed(text, error);
+    } finally {
+      remove();
+    }
+  }
+
+  failed(text, error) {
+    if (!this.text().trim()) this.put(text);
+    const refusal = isRefusal(error.body);
+    if (refusal) {
+      this.what.notice(words.refused, words.refusedWhy, ...refusal.extensions.terms);
+    } else {
+      this.what.notice(words.failed);
+    }
+    const redirect = error.body?.redirect;
+    if (redirect && switches.sendChallenge) this.challenge(redirect);
+  }
+
+  // a send that is answered by a challenge: the page shows it
+  async challenge(redirect) {
+    const kind = switches.sendChallenge;
+    if (kind === "airlock_401" || kind === "airlock_420") return;
+    if (kind === "airlock_page") {
+      location.assign(redirect);
+      return;
+    }
+    const fragment = await (await fetch("/_sandbox/challenge/" + kind)).text();
+    document.body.insertAdjacentHTML("beforeend", fragment);
+  }
+}

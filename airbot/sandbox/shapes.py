@@ -1,0 +1,461 @@
+"""World -> JSON as Airbnb's web answers it: the list, the thread, the send.
+
+Facts: airbnb-web.md of 2026-11, sections 3.4 and 3.5, and the captures of April 2026:
+numbers are strings, ids are base64 of "Type:number", unsent messages have no content.
+Message content is in content.py.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import uuid
+from typing import Any
+
+from airbot.sandbox.content import content_preview, hydrated_content, message_kind
+from airbot.sandbox.world import ROLES, Account, Message, Thread, World, global_id
+
+Json = dict[str, Any]
+
+_HIGHLIGHTED = ("CURRENTLY_HOSTING", "UPCOMING_RESERVATIONS")
+_CONNECTION = "MessagingInboxToMessageThreadsConnection"
+
+
+def sync_cursor(number: str) -> str:
+    """A 19-digit string, the same for the same number."""
+    digest = hashlib.sha256(number.encode()).digest()
+    return str(1_600_000_000_000_000_000 + int.from_bytes(digest[:7], "big"))
+
+
+def enveloped(data: Any, errors: list[Json] | None = None) -> Json:
+    answer = {"data": data, "extensions": {"traceId": uuid.uuid4().hex}}
+    return {"errors": errors, **answer} if errors else answer
+
+
+# -- the list -----------------------------------------------------------------
+
+
+def inbox(
+    world: World,
+    shape: str,
+    rows: int,
+    priority_rows: int,
+    start: int = 0,
+    unread_only: bool = False,
+) -> Json:
+    """One page of the list; `start` is the rank that the cursor named."""
+    with world.lock:
+        threads = world.inbox(unread_only)
+        priority = world.priority(priority_rows)
+        page = threads[start : start + rows]
+        more = start + rows < len(threads)
+        items = _connection(world, page, priority, start, more)
+        inbox_json = {
+            "__typename": "MessagingInbox",
+            "id": global_id("MessagingInbox", world.host.id),
+        }
+        viewer = {
+            "__typename": "Viewer",
+            "id": global_id("Viewer", world.host.id),
+            "messagingInbox": inbox_json,
+        }
+        if shape == "threads":
+            inbox_json["threads"] = items
+            return enveloped({"viewer": viewer})
+        inbox_json["priorityItems"] = _connection(world, priority, priority, 0, True)
+        inbox_json["inboxItems"] = items
+        return enveloped({"node": viewer})
+
+
+def _connection(
+    world: World, threads: list[Thread], priority: list[Thread], start: int, more: bool
+) -> Json:
+    return {
+        "__typename": _CONNECTION,
+        "edges": [
+            {
+                "__typename": "MessagingInboxToMessageThreadEdge",
+                "node": list_node(world, thread, thread in priority),
+            }
+            for thread in threads
+        ],
+        "pageInfo": {
+            "__typename": "InboxPageInfo",
+            "footer": None,
+            "startCursor": _cursor("FORWARDS", threads, start),
+            "endCursor": _cursor("BACKWARDS", threads, start),
+            "hasNextPage": more,
+            "hasPreviousPage": start > 0,
+            "initialLoad": False,
+        },
+    }
+
+
+def _cursor(direction: str, threads: list[Thread], start: int) -> str | None:
+    if not threads:
+        return None
+    times = [thread.sort_key() / 1000 for thread in threads]
+    cursor = {
+        "syncToken": None,
+        "direction": direction,
+        "newestMostRecentMessageAt": times[0],
+        "oldestMostRecentMessageAt": times[-1],
+        "newestUpdatedAt": times[0],
+        "searchId": None,
+        "nextPageStartingRank": start + len(threads),
+        "version": 1,
+    }
+    text = json.dumps(cursor, separators=(",", ":"))
+    return base64.b64encode(text.encode()).decode()
+
+
+def rank_of(cursor: str | None) -> int:
+    """The place in the list where the page after this cursor starts."""
+    if not cursor:
+        return 0
+    return int(json.loads(base64.b64decode(cursor))["nextPageStartingRank"])
+
+
+# -- a thread -----------------------------------------------------------------
+
+
+def list_node(world: World, thread: Thread, priority: bool) -> Json:
+    """A row of the list: the thread with its newest message only."""
+    messages = thread.in_order()
+    return _thread_node(world, thread, priority, messages[-1:], len(messages) > 1)
+
+
+def thread_answer(world: World, thread: Thread, limit: int, empty: bool) -> Json:
+    """The thread with its last `limit` messages (none at all when `empty`)."""
+    with world.lock:
+        messages = thread.in_order()
+        shown = [] if empty else messages[-limit:]
+        older = len(messages) > len(shown)
+        node = _thread_node(world, thread, _is_priority(world, thread), shown, older)
+        return enveloped({"threadData": node})
+
+
+def _is_priority(world: World, thread: Thread) -> bool:
+    return thread in world.priority(2)
+
+
+def _thread_node(
+    world: World, thread: Thread, priority: bool, messages: list[Message], older: bool
+) -> Json:
+    description = _standard_text(_description(thread))
+    return {
+        "__typename": "MessageThread",
+        "id": thread.id,
+        "messageThreadType": thread.type,
+        "localizationData": {
+            "__typename": "MessageThreadLocalizationData",
+            "autoTranslateLocale": "en",
+            "isThreadAutoTranslateEnabled": True,
+            "isThreadTranslationEligible": True,
+        },
+        "userThreadTags": _tags(thread, priority),
+        "inboxTitle": _standard_text(title(world, thread)),
+        "inboxDescription": description,
+        "priority": {"__typename": "ThreadPriority", "title": description},
+        "inboxListingImageUrl": "https://example.com/listing.jpg",
+        "inboxProfileImages": [
+            {
+                "__typename": "InboxProfileImage",
+                "image": {
+                    "__typename": "InboxImage",
+                    "iconName": None,
+                    "accessibilityText": title(world, thread),
+                    "sourceUrl": "https://example.com/profile.jpg",
+                },
+            }
+        ],
+        "inboxChips": _chips(thread),
+        "inboxAccessibilityTemplateText": f"Conversation with {title(world, thread)}",
+        # POSITIVE is not "unread": it marks current and coming stays
+        "inboxItemHighlight": "POSITIVE" if thread.stage in _HIGHLIGHTED else None,
+        "mostRecentInboxActivityAtMsFromROS": str(thread.sort_key()),
+        "inboxVisibility": "VISIBLE",
+        "participants": {
+            "__typename": "MessageThreadToMessageThreadParticipantsV2Connection",
+            "edges": [
+                {
+                    "__typename": "MessageThreadToMessageThreadParticipantsV2Edge",
+                    "node": _participant(account, role),
+                }
+                for account, role in thread.participants
+            ],
+        },
+        "messages": {
+            "__typename": "MessageThreadToMessagesConnection",
+            "edges": [
+                {"__typename": "MessageThreadToMessagesEdge", "node": _preview(m)}
+                for m in thread.in_order()[-1:]
+            ],
+        },
+        "lastReactionV2": _last_reaction(thread),
+        "messageData": _segment(messages, older),
+    }
+
+
+def title(world: World, thread: Thread) -> str:
+    """The other people's names, guests first: "Marta, Kenji"."""
+    people = thread.with_role("GUEST", "COTRAVELER") if thread.hosted else []
+    people = people or thread.with_role("HOST", "CO_HOST")
+    return ", ".join(a.name for a in people if a != world.host) or "Airbnb"
+
+
+def _description(thread: Thread) -> str:
+    parts = [thread.status, thread.dates, thread.listing]
+    return "\u2009·\u2009".join(part for part in parts if part)
+
+
+def _standard_text(text: str) -> Json:
+    part = {"__typename": "StandardTextComponent", "text": text, "type": None}
+    return {
+        "__typename": "StandardText",
+        "components": [part],
+        "accessibilityText": text,
+    }
+
+
+def _tags(thread: Thread, priority: bool) -> list[Json]:
+    tags: list[tuple[str, list[str]]] = []
+    if thread.unread:
+        tags.append(("unread", []))
+    if thread.hosted and thread.type == "HOME_BOOKING":
+        tags.append(("stay_listing_ids", [thread.listing_id]))
+    if thread.type == "HOME_BOOKING":
+        tags.append(("trip_stages", [thread.stage]))
+    if priority:
+        tags.append(("priority", []))
+    if thread.hosted:
+        tags.append(("hosting", []))
+    return [
+        {
+            "__typename": "UserThreadTag",
+            "additionalValues": values,
+            "userThreadTagName": name,
+        }
+        for name, values in tags
+    ]
+
+
+def _chips(thread: Thread) -> list[Json]:
+    if thread.stage != "PAST_RESERVATIONS" or not thread.hosted:
+        return []
+    action = {
+        "__typename": "StandardActionData",
+        "parameters": {"url": "https://example.com/review"},
+        "type": "stay_host_write_review",
+        "url": "https://example.com/review",
+        "urlNewWindowPreference": None,
+        "loggingEventData": None,
+    }
+    kind = "stayReservationHostReviewChip"
+    return [
+        {
+            "__typename": "ThreadViewChip",
+            "title": "Leave a review",
+            "iconURL": "https://example.com/icon.jpg",
+            "icon": None,
+            "action": action,
+            "id": f"Thread {thread.number} {kind}",
+            "renderingType": "STANDARD",
+            "chipType": kind,
+        }
+    ]
+
+
+def _participant(account: Account, role: str) -> Json:
+    product, description, logging_number = ROLES[role]
+    picture = "https://example.com/profile.jpg"
+    contextual = str(1_400_000_000_000_000_000 + int(account.id))
+    return {
+        "__typename": "UserMessageThreadParticipantV2",
+        "accountId": account.id,
+        "accountType": account.type,
+        "participantRole": role,
+        "userRoleForLogging": logging_number,
+        "status": "ACTIVE",
+        "roleDescription": description,
+        "isRealUser": True,
+        "enrichedParticipantInfo": {
+            "__typename": "EnrichedParticipantInfo",
+            "name": account.name,
+            "threadDisplayName": account.name,
+            "userProfilePicture": {
+                "__typename": "UserProfilePicture",
+                "thumbnailUrlMedium": picture,
+            },
+            "userProfileIcon": None,
+        },
+        "productRole": product,
+        "contextualUser": {
+            "__typename": "ContextualUser",
+            "id": global_id("ContextualUser", contextual),
+        },
+    }
+
+
+# -- messages -----------------------------------------------------------------
+
+
+def _segment(messages: list[Message], older: bool) -> Json:
+    ids = [message.id for message in messages] or [None]
+    cursors = [sync_cursor(message.id) for message in messages] or [None]
+    return {
+        "__typename": "MessagesSegment",
+        "messages": [message_node(message) for message in messages],
+        "expandedMessagesSegment": {
+            "__typename": "ThreadMessagesSegment",
+            "earliestMessageId": ids[0],
+            "latestMessageId": ids[-1],
+        },
+        "expandedCursorsSegment": {
+            "__typename": "ThreadCursorsSegment",
+            "earliestCursor": cursors[0],
+            "latestCursor": cursors[-1],
+        },
+        "upToDate": False,
+        "hasOlder": "YES" if older else "NO",
+        "hasNewer": "NO",
+    }
+
+
+def _account(account: Account) -> Json:
+    return {
+        "__typename": "ParticipantAccount",
+        "accountId": account.id,
+        "accountType": account.type,
+    }
+
+
+def _text_or_null(number: int | None) -> str | None:
+    return None if number is None else str(number)
+
+
+def _preview(message: Message) -> Json:
+    return {
+        "__typename": "Message",
+        "id": global_id("Message", message.id),
+        "uuid": message.uuid,
+        "createdAtMs": str(message.created_at_ms),
+        "updatedAtMs": str(message.updated_at_ms),
+        "deletedAtMs": _text_or_null(message.deleted_at_ms),
+        "isSoftDelete": True if message.deleted else None,
+        "account": _account(message.account),
+        "contentPreview": {
+            "__typename": "MessageContentPreview",
+            "translatedContent": None,
+            "content": content_preview(message),
+        },
+    }
+
+
+def message_node(message: Message) -> Json:
+    content_type, subtype = message_kind(message)
+    return {
+        "__typename": "Message",
+        "uuid": message.uuid,
+        "threadId": message.thread.number,
+        "id": global_id("Message", message.id),
+        "opaqueId": f"$1${message.id}${message.created_at_ms}",
+        "correlationIdentifier": None,
+        "contentType": content_type,
+        "contentSubType": subtype,
+        "hydratedContent": None if message.deleted else hydrated_content(message),
+        "account": _account(message.account),
+        "captionType": None,
+        "userFlagByViewer": {
+            "__typename": "MessageUserFlag",
+            "flagId": None,
+            "redacted": None,
+        },
+        "updatedAtMs": str(message.updated_at_ms),
+        "createdAtMs": str(message.created_at_ms),
+        "deletedAtMs": _text_or_null(message.deleted_at_ms),
+        "editedAtMs": _text_or_null(message.edited_at_ms),
+        "isSoftDelete": True if message.deleted else None,
+        "localClientData": None,
+        "syncCursor": sync_cursor(message.id),
+        "contextualConfig": _menu(message),
+        "reactionSummary": _reactions(message),
+        "parentMessageId": None,
+        "senderInfoOverride": None,
+    }
+
+
+def _menu(message: Message) -> Json:
+    reply = {
+        "__typename": "ContextualConfigMenuItem",
+        "showIf": None,
+        "icon": {
+            "__typename": "MessagingIcon",
+            "name": "REPLY32",
+            "accessibilityText": "Reply",
+        },
+        "text": {"__typename": "I18nText", "localizedString": "Reply"},
+        "messagingAction": {
+            "__typename": "MessagingReplyToMessageAction",
+            "loggingData": {
+                "__typename": "LoggingEventData",
+                "eventData": {
+                    "message_id": message.id,
+                    "thread_id": message.thread.number,
+                },
+                "eventDataSchemaName": "Messaging.v1.MessageData",
+                "loggingId": "messaging.thread.message.reply",
+            },
+            "url": "",
+            "urlNewWindowPreference": None,
+        },
+    }
+    section = {"__typename": "ContextualConfigMenuSection", "items": [reply]}
+    return {
+        "__typename": "MessageContextualConfig",
+        "menuSections": [section] if message.kind == "text" else [],
+        "showReactionsTray": message.kind != "notice" and not message.deleted,
+    }
+
+
+def _reaction(message: Message, index: int) -> Json:
+    reaction = message.reactions[index]
+    preview = f"Reacted {reaction.emoji} to: {content_preview(message)}"
+    return {
+        "__typename": "MessageReaction",
+        "creator": _account(reaction.account),
+        "emoji": reaction.emoji,
+        "updatedAtMs": str(reaction.at_ms),
+        "reactionPreview": {
+            "__typename": "ReactionPreview",
+            "previewContent": preview,
+            "previewContentWithAutoTranslatedUGC": preview,
+        },
+    }
+
+
+def _last_reaction(thread: Thread) -> Json | None:
+    reacted = [message for message in thread.messages if message.reactions]
+    if not reacted:
+        return None
+    return _reaction(max(reacted, key=lambda m: m.reactions[-1].at_ms), -1)
+
+
+def _reactions(message: Message) -> Json:
+    emojis = [reaction.emoji for reaction in message.reactions]
+    return {
+        "__typename": "ReactionSummary",
+        "modalData": [_reaction(message, i) for i in range(len(emojis))],
+        "reactionByCurrentAccount": None,
+        "reactionCounts": [
+            {
+                "__typename": "ReactionCount",
+                "count": emojis.count(emoji),
+                "emoji": emoji,
+            }
+            for emoji in dict.fromkeys(emojis)
+        ],
+        "deletedReactions": [],
+        "syncCursor": sync_cursor(message.id),
+    }

@@ -1,0 +1,83 @@
+"""The trouble the simulated Airbnb can make: plain switches, read at every request.
+
+Facts: airbnb-web.md of 2026-11, sections 5 to 7 and 10.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+#: Where a challenge shows when `challenge_on` does not say.
+_CHALLENGE_PLACE = {"airlock_420": "api", "airlock_401": "api"}
+_PLACES = {
+    "page": {"page"},
+    "api": {"api", "send"},
+    "send": {"send"},
+    "both": {"page", "api", "send"},
+}
+
+
+@dataclass
+class Trouble:
+    """Set any field at any time. The defaults are a site in good health.
+
+    What concerns the page's markup (`composer`, `language`, `markup_gone`,
+    `extra_words`, `hang_page`) is seen by a page when it loads; `composer` and
+    `markup_gone` also at the next thread that an open page shows.
+    """
+
+    composer: str = "contenteditable"  # "textarea" | "contenteditable" | "wrapped"
+    language: str = "en"  # "en" | "fr"
+    shape: str = "inboxItems"  # "inboxItems" | "threads" (the older path)
+    empty_first_thread_answer: bool = False  # once for each page load
+    page_size: int = 15
+    priority_rows: int = 2
+    extra_words: bool = False  # captcha, robot, verify, login... all over the page
+
+    logged_out: bool = False
+    logged_out_api: str = "401"  # "401" | "html" | "ok"
+
+    #: None | "airlock_page" | "arkose" | "recaptcha" | "airlock_inline"
+    #: | "airlock_420" | "airlock_401"
+    challenge: str | None = None
+    challenge_on: str | None = None  # "page" | "api" | "send" | "both"
+
+    api_status: int | None = None
+    api_for: str | None = None  # an operation: api_status, html_on_api, slow_s, hang
+    html_on_api: bool = False
+    page_status: int | None = None
+    retry_after: str | None = None
+    stale_hash: bool = False  # ends by itself when a page is loaded anew
+
+    slow_s: float = 0.0
+    hang: bool = False  # API requests are taken and never answered
+    slow_send_s: float = 0.0  # stored at once, answered later (with "late": both later)
+
+    #: None | "lose_answer" | "swallow" | "rewrite" | "refuse" | "refuse_200"
+    #: | "no_request" | "late" | an HTTP status
+    send: str | int | None = None
+    send_times: int | None = None  # how many sends `send` applies to, counted down
+
+    markup_gone: str | None = None  # "composer" | "send_button" | "list" | "all"
+    hang_page: bool = False  # the page's script never comes back after the load
+
+    def challenged(self, place: str) -> str | None:
+        """The kind of challenge shown at `place` ("page", "api", "send"), or None."""
+        if self.challenge is None:
+            return None
+        default = _CHALLENGE_PLACE.get(self.challenge, "page")
+        places = _PLACES[self.challenge_on or default]
+        return self.challenge if place in places else None
+
+    def concerns(self, operation: str) -> bool:
+        """Whether the API's troubles apply to this operation."""
+        return self.api_for is None or self.api_for == operation
+
+    def take_send(self) -> str | int | None:
+        """The trouble of the send that comes in now; counts `send_times` down."""
+        if self.send is None or self.send_times is None:
+            return self.send
+        if self.send_times <= 0:
+            return None
+        self.send_times -= 1
+        return self.send
