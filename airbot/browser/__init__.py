@@ -1,0 +1,19 @@
+"""One warm Chromium on the host's profile: the only room that imports Playwright.
+
+Playwright's sync objects belong to the thread that made them, and calls such as
+`evaluate` never return on a stuck page. So every use of the browser is a `job`: in the
+owner's thread, under a deadline that another thread enforces by killing the driver
+first (Chromium then writes its cookies and goes by itself) and what is left after that.
+A job that fails drops the browser; the next job starts a fresh one.
+
+Playwright puts typed text into its errors: none of them leaves this room.
+"""
+
+from __future__ import annotations
+
+from airbot.browser.find import find_browser
+from airbot.browser.life import Browser
+from airbot.browser.tab import Answer
+from airbot.browser.tab import Exchange
+
+__all__ = ["Answer", "Browser", "Exchange", "find_browser"]

@@ -1,0 +1,33 @@
+"""What Playwright says, in words of ours: it puts typed text into its errors."""
+
+from __future__ import annotations
+
+import re
+
+from airbot.exceptions import AlreadyRunning
+
+
+def is_playwright(e: Exception) -> bool:
+    # A driver that dies during start() raises a bare Exception from its module.
+    return type(e).__module__.startswith("playwright") or is_death(e)
+
+
+def is_death(e: Exception) -> bool:
+    deaths = ("Connection closed", "Target crashed", "Page crashed")
+    return type(e).__name__ == "TargetClosedError" or any(
+        death in str(e) for death in deaths
+    )
+
+
+def in_words(e: Exception) -> str:
+    """A Playwright error without anything that was typed or read."""
+    text = str(e)
+    if code := re.search(r"net::(ERR_[A-Z_0-9]+)", text):
+        return f"no answer ({code[1]})"
+    if "ProcessSingleton" in text or "existing browser session" in text:
+        raise AlreadyRunning("another Chromium has the profile open") from None
+    if is_death(e):
+        return "the browser ended"
+    if type(e).__name__ == "TimeoutError":
+        return "timed out"
+    return f"the browser said {type(e).__name__}"

@@ -1,0 +1,267 @@
+"""The browser's life: jobs with a deadline, starting, recycling, ending, cookies."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+from typing import Any
+
+from airbot.browser import processes
+from airbot.browser.errors import in_words
+from airbot.browser.errors import is_playwright
+from airbot.browser.find import find_browser
+from airbot.browser.find import sandbox_works
+from airbot.browser.tab import Tab
+from airbot.exceptions import SiteUnavailable
+
+if TYPE_CHECKING:
+    from playwright.sync_api import BrowserContext
+    from playwright.sync_api import Playwright
+
+logger = logging.getLogger(__name__)
+
+LAUNCH_DEADLINE_S = 60.0
+CLOSE_DEADLINE_S = 8.0
+ACTION_TIMEOUT_MS = 5_000
+MEMORY_CHECK_EVERY_S = 60.0
+COOKIES_FILE = "airbot-cookies.json"
+
+# Chromium asks Google's hosts for things of its own at every start; we need none.
+ARGUMENTS = (
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--disable-quic",
+)
+# What Chromium may know of our environment: no secret is among it.
+ENVIRONMENT = re.compile(
+    r"PATH|HOME|USER|LOGNAME|LANG|LANGUAGE|LC_\w+|TZ|TMPDIR|DISPLAY|WAYLAND_DISPLAY"
+    r"|XAUTHORITY|XDG_\w+|DBUS_\w+|LD_LIBRARY_PATH|FONTCONFIG_\w+|PLAYWRIGHT_\w+"
+)
+
+
+class Browser:
+    """Chromium on one profile; started by its first job, in that job's thread."""
+
+    def __init__(
+        self,
+        profile: Path,
+        executable: str = "",
+        headless: bool = True,
+        arguments: tuple[str, ...] = (),
+        max_hours: float = 12,
+        max_mb: float = 1200,
+    ) -> None:
+        self.profile = profile.resolve()
+        self.generation = 0  # counts the browsers started: a new one has no page yet
+        self._executable = executable
+        self._headless = headless
+        self._arguments = ARGUMENTS + arguments
+        self._max_age_s = max_hours * 3600
+        self._max_mb = max_mb
+        self._owner: int | None = None
+        self._playwright: Playwright | None = None
+        self._context: BrowserContext | None = None
+        self._tab: Tab | None = None
+        self._drivers_before: set[int] = set()
+        self._in_job = False
+        self._started_at = 0.0
+        self._memory_checked_at = 0.0
+
+    # Jobs
+
+    @contextmanager
+    def job(self, what: str, deadline_s: float) -> Iterator[None]:
+        """Everything that is asked of the browser happens inside of one.
+
+        Raises SiteUnavailable when the browser died, hung or timed out; our own errors
+        pass through and leave the browser as it is. A job inside a job is part of it.
+        """
+        if self._in_job:
+            yield
+            return
+        self._in_job = True
+        try:
+            self._recycle_if_due()
+            if self._tab is None:
+                self._start()
+            with self._deadline(what, deadline_s):
+                yield
+        finally:
+            self._in_job = False
+
+    @contextmanager
+    def _deadline(self, what: str, seconds: float) -> Iterator[None]:
+        """Kill the browser when the time is up; what Playwright says stays here."""
+        self._check_owner()
+        expired = threading.Event()
+        timer = threading.Timer(seconds, self._expire, [expired])
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        except Exception as e:
+            if not is_playwright(e):
+                raise
+            self._drop()
+            if expired.is_set():
+                message = f"{what}: no end after {seconds:g} s, the browser was ended"
+                raise SiteUnavailable(message) from None
+            raise SiteUnavailable(f"{what}: {in_words(e)}") from None
+        finally:
+            timer.cancel()
+
+    def _expire(self, expired: threading.Event) -> None:
+        expired.set()
+        self.kill()
+
+    def _check_owner(self) -> None:
+        if self._owner is None:
+            self._owner = threading.get_ident()
+        if self._owner != threading.get_ident():
+            raise RuntimeError("the browser belongs to another thread")
+
+    # Life
+
+    def _start(self) -> None:
+        from playwright.sync_api import sync_playwright
+
+        self._check_owner()
+        executable = find_browser(self._executable)
+        self.profile.mkdir(parents=True, exist_ok=True, mode=0o700)
+        processes.end_leftovers(self.profile)
+        with self._deadline("starting the browser", LAUNCH_DEADLINE_S):
+            self._drivers_before = processes.drivers()
+            self._playwright = sync_playwright().start()
+            self._context = self._playwright.chromium.launch_persistent_context(
+                self.profile,
+                executable_path=executable,
+                headless=self._headless,
+                args=list(self._arguments),
+                chromium_sandbox=sandbox_works(),
+                env={k: v for k, v in os.environ.items() if ENVIRONMENT.fullmatch(k)},
+                # Python alone decides when the browser ends, not the terminal.
+                handle_sigint=False,
+                handle_sigterm=False,
+                handle_sighup=False,
+                timeout=LAUNCH_DEADLINE_S * 500,
+                no_viewport=True if not self._headless else None,
+            )
+            self._context.set_default_timeout(ACTION_TIMEOUT_MS)
+            self._restore_cookies()
+            pages = self._context.pages
+            self._tab = Tab(pages[0] if pages else self._context.new_page())
+        self.generation += 1
+        self._started_at = self._memory_checked_at = time.monotonic()
+        logger.debug("browser started: %s", executable)
+
+    def _recycle_if_due(self) -> None:
+        if self._tab is None:
+            return
+        now = time.monotonic()
+        if now - self._started_at > self._max_age_s:
+            logger.info("a fresh browser: this one has run its hours")
+            self.close()
+        elif now - self._memory_checked_at > MEMORY_CHECK_EVERY_S:
+            self._memory_checked_at = now
+            if (mb := self.memory_mb()) > self._max_mb:
+                logger.info("a fresh browser: this one holds %d MB", mb)
+                self.close()
+
+    def memory_mb(self) -> float:
+        """Proportional set size of the driver and its Chromium."""
+        return processes.memory_mb(self._driver_pids(), self.profile)
+
+    def close(self) -> None:
+        """End the browser cleanly; the profile is free afterwards."""
+        if self._playwright is None:
+            return
+        with suppress(SiteUnavailable):
+            with self._deadline("closing the browser", CLOSE_DEADLINE_S):
+                if self._context is not None:
+                    self._context.close()
+        self._drop()
+
+    def kill(self) -> None:
+        """End the browser at once, from any thread; a call in it fails."""
+        processes.kill_browser(self._driver_pids(), self.profile)
+
+    def _driver_pids(self) -> set[int]:
+        return processes.drivers() - self._drivers_before
+
+    def _drop(self) -> None:
+        """Forget the browser. stop() always: without it the next start() fails."""
+        playwright, self._playwright = self._playwright, None
+        self._context = self._tab = None
+        if playwright is not None:
+            timer = threading.Timer(CLOSE_DEADLINE_S, self.kill)
+            timer.daemon = True
+            timer.start()
+            with suppress(Exception):
+                playwright.stop()
+            timer.cancel()
+        processes.kill_browser(set(), self.profile)
+        # The thread may change between two lives: --once, then a daemon's worker.
+        self._owner = None
+
+    @property
+    def tab(self) -> Tab:
+        """The page; only inside a job of the thread that owns the browser."""
+        self._check_owner()
+        if self._tab is None:
+            raise SiteUnavailable("the browser is not open")
+        return self._tab
+
+    @property
+    def is_open(self) -> bool:
+        return self._tab is not None
+
+    # Cookies: a profile does not keep those without an expiry (playwright #36139).
+
+    def save_cookies(self) -> None:
+        """Keep the session's cookies beside the profile, for our user alone."""
+        if self._context is None:
+            return
+        with self._deadline("reading the cookies", CLOSE_DEADLINE_S):
+            cookies = self._context.cookies()
+        path = self.profile / COOKIES_FILE
+        text = json.dumps(cookies)
+        with suppress(OSError):
+            if path.read_text() == text:
+                return
+        fresh = path.with_suffix(".new")
+        fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with open(fd, "w") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(fresh, path)
+
+    def _restore_cookies(self) -> None:
+        """Put the session's cookies back that the profile has not kept."""
+        try:
+            saved = json.loads((self.profile / COOKIES_FILE).read_text())
+        except (OSError, ValueError):
+            return
+        held = {_cookie_key(c) for c in self._context.cookies()}
+        lost = [
+            cookie
+            for cookie in saved
+            if cookie.get("expires") == -1 and _cookie_key(cookie) not in held
+        ]
+        if lost:
+            self._context.add_cookies(lost)
+
+
+def _cookie_key(cookie: Any) -> tuple[str, str, str]:
+    return cookie["name"], cookie["domain"], cookie["path"]

@@ -1,0 +1,123 @@
+"""The processes of our own browser, found through /proc; never anyone else's.
+
+A driver is a child of ours that runs Playwright's `run-driver`; a Chromium is ours when
+its command line names our profile.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+BY_ITSELF_S = 3.0  # a Chromium whose driver died writes its cookies and goes
+SINGLETONS = ("SingletonLock", "SingletonCookie", "SingletonSocket")
+
+
+def drivers() -> set[int]:
+    """The Playwright drivers that this process has started."""
+    own = os.getpid()
+    return {
+        pid
+        for pid, command in _commands()
+        if "run-driver" in command and _parent(pid) == own
+    }
+
+
+def chromiums(profile: Path) -> set[int]:
+    """The main processes of the browsers that run on a profile."""
+    # Chromium's children rewrite their command line to one string with blanks.
+    wanted = f"--user-data-dir={profile} "
+    return {
+        pid
+        for pid, command in _commands()
+        if wanted in command and "--type=" not in command
+    }
+
+
+def kill_browser(driver_pids: set[int], profile: Path) -> None:
+    """End a driver and its Chromium.
+
+    The driver first: Chromium then ends cleanly by itself, hung page or not, and keeps
+    the cookies of the last half minute. Killed at once, it would lose them.
+    """
+    for pid in driver_pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    if not _wait(lambda: not chromiums(profile), BY_ITSELF_S):
+        for pid in chromiums(profile):
+            _kill_group(pid)
+        _wait(lambda: not chromiums(profile), BY_ITSELF_S)
+
+
+def end_leftovers(profile: Path) -> None:
+    """End what a killed airbot left on the profile, and its stale lock.
+
+    To be called only while our own lock on the profile is held.
+    """
+    for pid in chromiums(profile):
+        _kill_group(pid)
+    _wait(lambda: not chromiums(profile), BY_ITSELF_S)
+    for name in SINGLETONS:
+        with suppress(OSError):
+            (profile / name).unlink(missing_ok=True)
+
+
+def memory_mb(driver_pids: set[int], profile: Path) -> float:
+    """Proportional set size of drivers and of all processes on the profile."""
+    groups = chromiums(profile)
+    pids = [pid for pid, _ in _commands() if pid in driver_pids or _group(pid) in groups]
+    return sum(_pss_kb(pid) for pid in pids) / 1024
+
+
+def _commands() -> Iterator[tuple[int, str]]:
+    for name in os.listdir("/proc"):
+        if not name.isdigit():
+            continue
+        with suppress(OSError):
+            command = Path("/proc", name, "cmdline").read_bytes()
+            if command:  # a zombie has none
+                text = command.replace(b"\0", b" ").decode("utf-8", "replace")
+                yield int(name), text
+
+
+def _parent(pid: int) -> int | None:
+    with suppress(OSError, ValueError, IndexError):
+        stat = Path(f"/proc/{pid}/stat").read_text()
+        return int(stat.rpartition(")")[2].split()[1])
+    return None
+
+
+def _group(pid: int) -> int | None:
+    with suppress(OSError):
+        return os.getpgid(pid)
+    return None
+
+
+def _kill_group(pid: int) -> None:
+    with suppress(OSError):
+        if os.getpgid(pid) == pid:  # Chromium leads a group of its own
+            os.killpg(pid, signal.SIGKILL)
+        else:
+            os.kill(pid, signal.SIGKILL)
+
+
+def _pss_kb(pid: int) -> int:
+    with suppress(OSError, ValueError, IndexError):
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1])
+    return 0
+
+
+def _wait(done: Callable[[], bool], seconds: float) -> bool:
+    end = time.monotonic() + seconds
+    while not done():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.02)
+    return True

@@ -1,0 +1,226 @@
+"""What can be done on the one page: load, listen, ask, look, type, click.
+
+Knows no site. Every verb belongs inside a `Browser.job`, which holds the deadline and
+turns Playwright's errors into ours.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from typing import Any
+
+from airbot.browser.errors import is_death
+from airbot.exceptions import SiteUnavailable
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+    from playwright.sync_api import Request
+    from playwright.sync_api import Response
+
+PUMP_MS = 20
+
+FETCH = """
+async ({url, method, headers, body, timeout}) => {
+  const stop = new AbortController();
+  const timer = setTimeout(() => stop.abort(), timeout);
+  try {
+    const answer = await fetch(url, {method, headers, body, signal: stop.signal});
+    const text = await answer.text();
+    return {status: answer.status, url: answer.url, text,
+            headers: Object.fromEntries(answer.headers)};
+  } catch (e) {
+    return {failed: String(e && e.name)};
+  } finally {
+    clearTimeout(timer);
+  }
+}
+"""
+READ_TEXT = "e => 'value' in e ? e.value : e.innerText"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a request was answered with. Header names are in lower case."""
+
+    url: str
+    status: int
+    headers: dict[str, str]
+    text: str
+
+
+@dataclass
+class Exchange:
+    """A request that the page made by itself, and its answer so far.
+
+    `status` is None until the answer begins; `failed` when none will come.
+    """
+
+    method: str
+    url: str
+    headers: dict[str, str]
+    body: str | None
+    status: int | None = None
+    failed: bool = False
+    _response: Response | None = None
+
+    def answer(self) -> Answer | None:
+        """The whole answer; None when its body cannot be had (any more)."""
+        if self._response is None:
+            return None
+        try:
+            return Answer(
+                self._response.url,
+                self._response.status,
+                {k.lower(): v for k, v in self._response.headers.items()},
+                self._response.text(),
+            )
+        except Exception as e:
+            # The body is gone with its document, or was cut on its way.
+            if is_death(e):
+                raise
+            return None
+
+
+class Tab:
+    """The page that airbot works on, for as long as its browser lives."""
+
+    def __init__(self, page: Page) -> None:
+        self._page = page
+
+    def load(self, url: str, timeout_s: float) -> int | None:
+        """Go to an address over the network; the document's status."""
+        response = self._page.goto(
+            url, wait_until="domcontentloaded", timeout=timeout_s * 1000
+        )
+        return response.status if response else None
+
+    def address(self) -> str:
+        return self._page.url
+
+    def pump(self, done: Callable[[], bool], timeout_s: float) -> bool:
+        """Let the page's events come in until `done()`; False when time is up."""
+        end = time.monotonic() + timeout_s
+        while not done():
+            if time.monotonic() > end:
+                return False
+            self._page.wait_for_timeout(PUMP_MS)
+        return True
+
+    @contextmanager
+    def listening(self) -> Iterator[list[Exchange]]:
+        """Record the page's own fetches while the block runs."""
+        page = self._page
+        heard: dict[Request, Exchange] = {}
+        exchanges: list[Exchange] = []
+        # Handlers only note things down: an exception in one would be raised by the
+        # next, unrelated call.
+        handlers: dict[str, Callable[[Any], None]] = {
+            "request": lambda request: _note_request(request, heard, exchanges),
+            "response": lambda response: _note_response(response, heard),
+            "requestfailed": lambda request: _note_failure(request, heard),
+        }
+        for event, handler in handlers.items():
+            page.on(event, handler)
+        try:
+            yield exchanges
+        finally:
+            with suppress(Exception):
+                for event, handler in handlers.items():
+                    page.remove_listener(event, handler)
+
+    def fetch(
+        self,
+        url: str,
+        headers: dict[str, str],
+        timeout_s: float,
+        method: str = "GET",
+        body: str | None = None,
+    ) -> Answer:
+        """Ask from inside the page, as its own script does."""
+        got = self._page.evaluate(
+            FETCH,
+            {
+                "url": url,
+                "method": method,
+                "headers": headers,
+                "body": body,
+                "timeout": timeout_s * 1000,
+            },
+        )
+        if "failed" in got:
+            raise SiteUnavailable(f"a question was not answered ({got['failed']})")
+        return Answer(got["url"], got["status"], got["headers"], got["text"])
+
+    def probe(self, script: str, argument: Any = None) -> Any:
+        """Run a script that looks at the page and changes nothing."""
+        return self._page.evaluate(script, argument)
+
+    def is_shown(self, selector: str, timeout_s: float = 0) -> bool:
+        """Is exactly one such element visible, now or within the time?"""
+        return self.pump(lambda: self._visible(selector) == 1, timeout_s)
+
+    def _visible(self, selector: str) -> int:
+        found = self._page.locator(selector).all()
+        return sum(1 for element in found if element.is_visible())
+
+    def is_enabled(self, selector: str, timeout_s: float) -> bool:
+        """Does the one such element become clickable within the time?"""
+        button = self._page.locator(selector)
+        return self.pump(lambda: button.count() == 1 and button.is_enabled(), timeout_s)
+
+    def type_text(self, selector: str, text: str) -> None:
+        """Put a text into an empty or filled box, line by line.
+
+        Enter would send: Shift+Enter makes the new line, the one way that was exact in
+        a textarea and in a contenteditable.
+        """
+        box = self._page.locator(selector)
+        box.fill("")
+        box.focus()
+        for index, line in enumerate(text.split("\n")):
+            if index:
+                self._page.keyboard.press("Shift+Enter")
+            if line:
+                self._page.keyboard.insert_text(line)
+
+    def empty(self, selector: str) -> None:
+        self._page.locator(selector).fill("")
+
+    def text_of(self, selector: str) -> str:
+        """What a box holds."""
+        return str(self._page.locator(selector).evaluate(READ_TEXT))
+
+    def click(self, selector: str) -> None:
+        self._page.locator(selector).click(no_wait_after=True)
+
+
+def _note_request(
+    request: Request, heard: dict[Request, Exchange], exchanges: list[Exchange]
+) -> None:
+    with suppress(Exception):
+        if request.resource_type not in ("fetch", "xhr"):
+            return
+        exchange = Exchange(
+            request.method, request.url, request.headers, request.post_data
+        )
+        heard[request] = exchange
+        exchanges.append(exchange)
+
+
+def _note_response(response: Response, heard: dict[Request, Exchange]) -> None:
+    with suppress(Exception):
+        if exchange := heard.get(response.request):
+            exchange.status = response.status
+            exchange._response = response
+
+
+def _note_failure(request: Request, heard: dict[Request, Exchange]) -> None:
+    with suppress(Exception):
+        if exchange := heard.get(request):
+            exchange.failed = True
