@@ -1,0 +1,17 @@
+"""Airbnb: the only room that knows the site. When the site changes, edit here only.
+
+    pages.py      addresses, markup, and where we are
+    shapes.py     its JSON: ids, the list, a thread
+    questions.py  the page's own API calls, asked again
+    site.py       what we do there: read, type, press Send
+
+Does not own: the browser's life, retries, storage. The simulated Airbnb in `sandbox/`
+is written from the same facts and never from this room.
+"""
+
+from __future__ import annotations
+
+from airbot.airbnb.shapes import thread_id_from
+from airbot.airbnb.site import Airbnb
+
+__all__ = ["Airbnb", "thread_id_from"]

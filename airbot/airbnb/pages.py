@@ -1,0 +1,222 @@
+"""Airbnb's pages as of 2026-04 to 2026-09: addresses, markup, and where we are.
+
+Test ids and structure, never words: labels change with the account's language, and
+"robot" or "verify" stand in every footer.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+from urllib.parse import parse_qs
+from urllib.parse import urlsplit
+
+from airbot.exceptions import ChallengeShown
+from airbot.exceptions import LoginRequired
+from airbot.exceptions import SiteChanged
+from airbot.exceptions import SiteUnavailable
+
+# 1. Addresses: paths only. The host may change under us (www.airbnb.fr, .co.jp).
+
+INBOX_PATH = "/hosting/messages"
+THREAD_PATH = re.compile(r"/hosting/messages/(\d+)/?")
+LOGIN_PATH = re.compile(r"/(login|signup|signup_login|authenticate)(/.*)?")
+CHALLENGE_PATH = re.compile(r"/airlock(/.*)?")
+AIRBNB_HOST = re.compile(r"([a-z-]+\.)?airbnb\.([a-z]{2,3}|com?\.[a-z]{2})")
+
+API_PATH = re.compile(r"/api/v3/([A-Za-z]+)(/|$)")
+LIST_QUERY = "ViaductInboxData"  # seen 2023 to 2026-09
+THREAD_QUERY = "ViaductGetThreadAndDataQuery"  # seen 2023 to 2026-09
+SEND_MUTATIONS = frozenset(
+    {
+        "CreateBulkMessagesMutation",  # 2025-12 to 2026-07
+        "CreateMessageViaductMutation",  # 2023 to 2024
+        "ThreadCreateMessageItem",  # until 2022
+    }
+)
+# Posts that are not messages: read receipts, typing, sync, telemetry by name.
+OTHER_MUTATIONS = re.compile(
+    r"CreateLastMessageRead|CreateInstantEvent|SyncProtocol|CreateWebsocket|Fetch|Get"
+)
+
+# 2. Markup
+
+COMPOSER_ID = '[data-testid="messaging-composebar"]'  # both eras, until 2026-09
+# The test id is on the box itself or, in 2026, on an ancestor of it.
+COMPOSER = ", ".join(
+    (
+        f"textarea{COMPOSER_ID}",
+        f'[contenteditable]:not([contenteditable="false"]){COMPOSER_ID}',
+        f"{COMPOSER_ID}:not(textarea):not([contenteditable]) textarea",
+        f"{COMPOSER_ID}:not(textarea):not([contenteditable]) "
+        '[contenteditable]:not([contenteditable="false"])',
+    )
+)
+SEND_BUTTON = '[data-testid="messaging_compose_bar_send_button"]'  # 2023 to 2026-09
+MESSAGE_ITEMS = '[data-testid="message-list"] [role="group"][data-item-id]'
+
+# What only a challenge shows (Arkose, reCAPTCHA, Airlock) and only a login form has.
+# The scripts and frames of both lie hidden in ordinary pages: only what is visible
+# counts, and an invisible reCAPTCHA is a badge.
+CHALLENGE = (
+    '[data-e2e="enforcement-frame"].show',
+    '[data-e2e="enforcement-frame"].active',
+    'iframe[src*="arkoselabs.com"]',
+    'iframe[src*="recaptcha/api2/anchor"]:not([src*="size=invisible"])',
+    'iframe[src*="recaptcha/api2/bframe"]',
+    "#airlock-inline-container",
+    '[aria-labelledby*="user-challenges"]',
+    'label[for*="aov_select_friction"]',
+    'input[id*="airlock-code-input"]',
+)
+LOGIN = (
+    "#phone-or-email",
+    '[data-testid="social-auth-button-email"]',
+    '[data-testid="email-login-email"]',
+    '[data-testid="signup-login-submit-btn"]',
+    'input[name="user[email]"]',
+    "#otp-code-input",
+    'input[autocomplete="one-time-code"]',
+)
+# Which of the selectors match: visibly on this page, or at all in a piece of HTML.
+LOOK = """
+({challenge, login, html}) => {
+  let root = document;
+  if (html !== null) {
+    try { root = new DOMParser().parseFromString(html, 'text/html'); }
+    catch (e) { return {challenge: null, login: null}; }  // Trusted Types forbid it
+  }
+  const visible = e => {
+    if (html !== null) return true;
+    const box = e.getBoundingClientRect();
+    return box.width > 1 && box.height > 1
+      && e.checkVisibility({checkOpacity: true, checkVisibilityCSS: true});
+  };
+  const first = all => all.find(s => [...root.querySelectorAll(s)].some(visible));
+  return {challenge: first(challenge) || null, login: first(login) || null};
+}
+"""
+# Ids of the items in the message list: digits, or -1 for the start. Anything else is a
+# bubble that is still on its way.
+ITEM_IDS = f"() => [...document.querySelectorAll('{MESSAGE_ITEMS}')]" + (
+    ".map(e => e.getAttribute('data-item-id'))"
+)
+
+
+def look_for(html: str | None = None) -> dict[str, Any]:
+    """The argument of LOOK."""
+    return {"challenge": CHALLENGE, "login": LOGIN, "html": html}
+
+
+# 3. Where are we?
+
+
+def operation(url: str) -> str | None:
+    """The name of the API call that an address is, whatever its hash."""
+    parts = urlsplit(url)
+    if "/api/v3" not in parts.path:
+        return None
+    named = parse_qs(parts.query).get("operationName")
+    found = API_PATH.search(parts.path)
+    return named[0] if named else found[1] if found else None
+
+
+def is_send(method: str, url: str) -> bool:
+    return method == "POST" and operation(url) in SEND_MUTATIONS
+
+
+def may_be_send(method: str, url: str) -> bool:
+    """Could this request be a message under a name that we do not know?"""
+    if method != "POST":
+        return False
+    name = operation(url)
+    return name is not None and not OTHER_MUTATIONS.match(name)
+
+
+def shown_thread(url: str) -> str | None:
+    """The number of the conversation that an address shows."""
+    found = THREAD_PATH.fullmatch(urlsplit(url).path)
+    return found[1] if found else None
+
+
+def check_address(url: str, base_url: str) -> None:
+    """Challenge? login? Airbnb at all? In this order."""
+    parts = urlsplit(url)
+    if CHALLENGE_PATH.fullmatch(parts.path):
+        raise ChallengeShown("Airbnb shows a check for humans (airlock page)")
+    if LOGIN_PATH.fullmatch(parts.path) or "has_logged_out=" in parts.query:
+        raise LoginRequired("Airbnb asks for a login")
+    host = (parts.hostname or "").lower()
+    if parts.netloc != urlsplit(base_url).netloc and not AIRBNB_HOST.fullmatch(host):
+        raise SiteChanged("the inbox: the page is not Airbnb's")
+
+
+def check_marks(marks: dict[str, str | None]) -> None:
+    """The same by markup, from the answer of LOOK."""
+    if marks["challenge"]:
+        raise ChallengeShown(f"Airbnb shows a check for humans ({marks['challenge']})")
+    if marks["login"]:
+        raise LoginRequired(f"Airbnb shows a login form ({marks['login']})")
+
+
+def check_status(status: int | None, what: str, retry_after: str | None = None) -> None:
+    """What a status says by itself, of a page or of an API answer."""
+    if status == 420:
+        raise ChallengeShown(f"Airbnb asks for a check for humans (HTTP 420, {what})")
+    if status is not None and (status in (403, 408, 425, 429) or status >= 500):
+        raise SiteUnavailable(f"HTTP {status} for {what}", retry_after_s(retry_after))
+
+
+def check_unauthorized(text: str, what: str) -> None:
+    """HTTP 401: an airlock answers with a redirect, an ended session without."""
+    body = parse(text)
+    target = body.get("redirect") if isinstance(body, dict) else None
+    if isinstance(body, dict) and "redirect" in body:
+        path = urlsplit(target).path if isinstance(target, str) else ""
+        if not LOGIN_PATH.fullmatch(path):
+            raise ChallengeShown(f"Airbnb asks for a check for humans ({what})")
+    raise LoginRequired(f"Airbnb asks for a login (HTTP 401, {what})")
+
+
+def is_airlock(body: Any) -> bool:
+    """`{"error_code": 420, "client_error_info": {"airlock": {"id": ...}}}`"""
+    if not isinstance(body, dict):
+        return False
+    info = body.get("client_error_info")
+    return body.get("error_code") == 420 or isinstance(info, dict) and "airlock" in info
+
+
+def is_stale(body: Any) -> bool:
+    """A question whose hash a new deploy of the site has forgotten."""
+    errors = body.get("errors") if isinstance(body, dict) else None
+    said = json.dumps(errors or "").lower().replace("_", "")
+    return "persistedquerynotfound" in said
+
+
+def parse(text: str) -> Any:
+    """JSON, or None where it is something else."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def retry_after_s(value: str | None) -> float | None:
+    """Seconds; a date is not worth the trouble, the backoff does."""
+    return float(value) if value and value.strip().isdigit() else None
+
+
+def refusal(status: int | None, body: str | None) -> str | None:
+    """The site's refusal of a message, in its words; None when it did not refuse.
+
+    HTTP 4xx, or `{"errors": [{"message": "..."}]}` with any status.
+    """
+    data = parse(body or "")
+    errors = data.get("errors") if isinstance(data, dict) else None
+    if not errors and (status is None or not 400 <= status < 500):
+        return None
+    first = errors[0] if isinstance(errors, list) and errors else None
+    said = first.get("message") if isinstance(first, dict) else None
+    words = f": {said[:200]}" if isinstance(said, str) else ""
+    return f"Airbnb refused the message (HTTP {status}){words}"

@@ -1,0 +1,368 @@
+"""Airbnb's JSON as of 2026-04 to 2026-09: plain data in, threads and messages out.
+
+No browser here. Whatever is missing raises SiteChanged with its JSON path, which is the
+line of this file to edit. Ids stay text. Sources: captures of a host's web inbox of
+April 2026 and public projects that read the same answers.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC
+from datetime import datetime
+from typing import Any
+
+from airbot import policy
+from airbot.exceptions import SiteChanged
+from airbot.exceptions import ThreadNotShown
+from airbot.models import Direction
+from airbot.models import InboxPage
+from airbot.models import Kind
+from airbot.models import Message
+from airbot.models import Reading
+from airbot.models import Thread
+
+THREAD_TYPE = "MessageThread"
+Json = Any
+
+
+# Ids: "TWVzc2FnZVRocmVhZDoxMjM0NTY3" is base64 of "MessageThread:1234567".
+
+
+def global_id(type_: str, number: str) -> str:
+    return base64.b64encode(f"{type_}:{number}".encode()).decode()
+
+
+def number_of(id_: str, type_: str) -> str | None:
+    """The number in a global id; None when it is not one of that type."""
+    try:
+        text = base64.b64decode(id_ + "=" * (-len(id_) % 4), validate=True).decode()
+    except (binascii.Error, ValueError):
+        return None
+    prefix, _, number = text.partition(":")
+    return number if prefix == type_ and is_number(number) else None
+
+
+def is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit()
+
+
+def thread_id_from(text: str) -> str | None:
+    """A `conversation_id` as callers write it: base64, or 6 to 20 digits."""
+    if is_number(text):
+        return global_id(THREAD_TYPE, text) if 6 <= len(text) <= 20 else None
+    number = number_of(text, THREAD_TYPE)
+    return global_id(THREAD_TYPE, number) if number else None
+
+
+def thread_number(thread_id: str) -> str:
+    """The number that a conversation's address shows."""
+    number = number_of(thread_id, THREAD_TYPE)
+    if number is None:
+        raise ValueError("not a thread's id")
+    return number
+
+
+# Walking the answers
+
+
+def get(node: Json, path: str, where: str) -> Json:
+    """The value at a dotted path, or SiteChanged naming the path."""
+    for key in path.split("."):
+        where = f"{where}.{key}"
+        if not isinstance(node, dict) or key not in node:
+            raise SiteChanged(where)
+        node = node[key]
+    return node
+
+
+def find(node: Json, path: str) -> Json:
+    """The value at a dotted path, or None."""
+    for key in path.split("."):
+        node = node.get(key) if isinstance(node, dict) else None
+    return node
+
+
+def text_at(node: Json, path: str, where: str) -> str:
+    value = get(node, path, where)
+    if not isinstance(value, str) or not value:
+        raise SiteChanged(f"a text at {where}.{path}")
+    return value
+
+
+def items_at(node: Json, path: str, where: str) -> list[Json]:
+    value = get(node, path, where)
+    if not isinstance(value, list):
+        raise SiteChanged(f"a list at {where}.{path}")
+    return value
+
+
+def time_at(node: Json, key: str, where: str) -> datetime:
+    """Milliseconds since 1970, in a string: "1777155446059"."""
+    value = get(node, key, where)
+    if not is_number(str(value)):
+        raise SiteChanged(f"milliseconds at {where}.{key}")
+    return datetime.fromtimestamp(int(value) / 1000, UTC)
+
+
+# The list
+
+
+@dataclass(frozen=True)
+class Participant:
+    account_id: str
+    role: str
+    name: str | None
+
+
+def inbox_page(data: Json, asked_as: str | None, site_time: datetime) -> InboxPage:
+    """The answer to ViaductInboxData. `asked_as`: account id of the page's request."""
+    inbox, where = _messaging_inbox(data)
+    own_id = _viewer_id(data) or asked_as
+    if own_id is None:
+        raise SiteChanged("the account: data.node.id (Viewer) or variables.userId")
+    main = _connection(inbox, where)
+    threads: dict[str, Thread] = {}
+    for connection in (inbox.get("priorityItems"), main):
+        for node in _thread_nodes(connection, where):
+            thread = thread_from(node, own_id, where)
+            threads.setdefault(thread.id, thread)  # priority rows repeat
+    return InboxPage(own_id, tuple(threads.values()), _next_cursor(main), site_time)
+
+
+def _messaging_inbox(data: Json) -> tuple[dict[str, Json], str]:
+    # data.viewer and a bare messagingInbox: older answers, last seen 2025.
+    for path in ("data.node", "data.viewer", "data"):
+        inbox = find(data, f"{path}.messagingInbox")
+        if isinstance(inbox, dict):
+            return inbox, f"{path}.messagingInbox"
+    raise SiteChanged("data.node.messagingInbox")
+
+
+def _viewer_id(data: Json) -> str | None:
+    for path in ("data.node.id", "data.viewer.id"):
+        id_ = find(data, path)
+        if isinstance(id_, str) and (number := number_of(id_, "Viewer")):
+            return number
+    return None
+
+
+def _connection(inbox: dict[str, Json], where: str) -> dict[str, Json]:
+    for key in ("inboxItems", "threads"):
+        if isinstance(inbox.get(key), dict):
+            return inbox[key]  # type: ignore[no-any-return]
+    raise SiteChanged(f"{where}.inboxItems")
+
+
+def _thread_nodes(connection: Json, where: str) -> Iterator[Json]:
+    if connection is None:
+        return
+    for edge in items_at(connection, "edges", where):
+        yield get(edge, "node", f"{where}.edges[]")
+
+
+def _next_cursor(connection: dict[str, Json]) -> str | None:
+    page = connection.get("pageInfo") or {}
+    return page.get("endCursor") if page.get("hasNextPage") else None
+
+
+def thread_from(node: Json, own_id: str, where: str) -> Thread:
+    """A row of the list, or the head of a thread's own answer: the same node."""
+    id_ = text_at(node, "id", where)
+    if number_of(id_, THREAD_TYPE) is None:
+        raise SiteChanged(f"a {THREAD_TYPE} id at {where}.id")
+    people = participants(node, where)
+    own_role = people[own_id].role if own_id in people else None
+    newest = _newest_message(node)
+    return Thread(
+        id=id_,
+        title=_standard_text(node, "inboxTitle") or "",
+        type=str(node.get("messageThreadType") or ""),
+        own_role=own_role,
+        hosted=policy.is_hosted(own_role),
+        listing_id=_tag_value(node, "stay_listing_ids"),
+        stage=_tag_value(node, "trip_stages"),
+        description=_standard_text(node, "inboxDescription"),
+        activity_at=_activity(node, newest),
+        mark=_mark(newest, where),
+        latest=_latest(node, own_id, people, where),
+    )
+
+
+def participants(node: Json, where: str) -> dict[str, Participant]:
+    """Who takes part, by account id. Service accounts are in no such list."""
+    people = {}
+    path = f"{where}.participants.edges[]"
+    for edge in items_at(node, "participants.edges", where):
+        person = get(edge, "node", path)
+        account_id = text_at(person, "accountId", f"{path}.node")
+        people[account_id] = Participant(
+            account_id,
+            text_at(person, "participantRole", f"{path}.node"),
+            find(person, "enrichedParticipantInfo.name"),
+        )
+    return people
+
+
+def _standard_text(node: Json, key: str) -> str | None:
+    parts = find(node, f"{key}.components")
+    if not isinstance(parts, list):
+        return None
+    return "".join(str(find(part, "text") or "") for part in parts) or None
+
+
+def _tag_value(node: Json, name: str) -> str | None:
+    for tag in node.get("userThreadTags") or ():
+        if find(tag, "userThreadTagName") == name and tag.get("additionalValues"):
+            return str(tag["additionalValues"][0])
+    return None
+
+
+def _full_messages(node: Json) -> list[Json]:
+    messages = find(node, "messageData.messages")
+    return messages if isinstance(messages, list) else []
+
+
+def _newest_message(node: Json) -> Json | None:
+    """The newest message, whole, or the preview that stands in for it."""
+    if messages := _full_messages(node):
+        return messages[-1]
+    edges = find(node, "messages.edges")
+    return find(edges[-1], "node") if isinstance(edges, list) and edges else None
+
+
+def _mark(newest: Json | None, where: str) -> str | None:
+    """Another mark means: the newest message is another, or edited, or unsent."""
+    if newest is None:
+        return None
+    id_ = text_at(newest, "id", f"{where}.messages[]")
+    return "/".join(
+        str(part or "-")
+        for part in (id_, newest.get("updatedAtMs"), newest.get("deletedAtMs"))
+    )
+
+
+def _activity(node: Json, newest: Json | None) -> datetime | None:
+    # What the list is sorted by. Not the time of the last message: a reaction moves
+    # it, a scheduled text does not. No guest text is newer than it (2026-04, 17 rows).
+    for value in (
+        node.get("mostRecentInboxActivityAtMsFromROS"),
+        find(newest, "createdAtMs"),
+    ):
+        if value and is_number(str(value)):
+            return datetime.fromtimestamp(int(value) / 1000, UTC)
+    return None
+
+
+def _latest(
+    node: Json, own_id: str, people: dict[str, Participant], where: str
+) -> Message | None:
+    messages = _full_messages(node)
+    if not messages:
+        return None
+    path = f"{where}.messageData.messages[]"
+    return message_from(messages[-1], own_id, people, path)
+
+
+def lists_threads(data: Json) -> bool:
+    """Does an answer to ViaductInboxData hold any conversation?"""
+    try:
+        inbox, where = _messaging_inbox(data)
+        return bool(items_at(_connection(inbox, where), "edges", where))
+    except SiteChanged:
+        return False
+
+
+# A thread
+
+
+def lacks_messages(data: Json) -> bool:
+    """Is this an answer about a thread, but with an empty list of messages?"""
+    return find(data, "data.threadData.messageData.messages") == []
+
+
+def reading(data: Json, thread_id: str, own_id: str, site_time: datetime) -> Reading:
+    """The answer to ViaductGetThreadAndDataQuery about that thread."""
+    where = "data.threadData"
+    node = find(data, where)
+    if node is None:
+        if isinstance(find(data, "data"), dict) and "threadData" not in data["data"]:
+            raise SiteChanged(where)
+        # Null, or errors and no data at all: it is not shown to this account.
+        raise ThreadNotShown("Airbnb does not show this conversation to this account")
+    if number_of(text_at(node, "id", where), THREAD_TYPE) != thread_number(thread_id):
+        raise SiteChanged("the conversation that was asked for, at data.threadData.id")
+    segment = get(node, "messageData", where)
+    people = participants(node, where)
+    path = f"{where}.messageData.messages[]"
+    messages: dict[str, Message] = {}
+    for item in items_at(segment, "messages", f"{where}.messageData"):
+        message = message_from(item, own_id, people, path)
+        messages[message.id] = message
+    return Reading(
+        thread=thread_from(node, own_id, where),
+        account_id=own_id,
+        messages=tuple(messages.values()),
+        complete=segment.get("hasNewer") == "NO",
+        site_time=site_time,
+    )
+
+
+def message_from(
+    item: Json, own_id: str, people: dict[str, Participant], where: str
+) -> Message:
+    account_id = text_at(item, "account.accountId", where)
+    account_type = text_at(item, "account.accountType", where)
+    person = people.get(account_id)
+    role, direction, note = policy.whose(
+        account_id, account_type, person.role if person else None, own_id
+    )
+    kind = _kind(item, direction, where)
+    return Message(
+        id=_message_number(item, where),
+        account_id=account_id,
+        sender=person.name if person and person.name else account_id,
+        role=role,
+        direction=direction,
+        kind=kind,
+        body=_body(item, where) if kind == Kind.TEXT else None,
+        sent_at=time_at(item, "createdAtMs", where),
+        note=note,
+    )
+
+
+def _message_number(item: Json, where: str) -> str:
+    number = number_of(text_at(item, "id", where), "Message")
+    if number is None:
+        raise SiteChanged(f"a Message id at {where}.id")
+    return number
+
+
+def _kind(item: Json, direction: Direction, where: str) -> Kind:
+    """By content type and account, never by words.
+
+    A USER account also posts cards: alterations, contact cards, claims.
+    """
+    if item.get("isSoftDelete") or item.get("deletedAtMs"):
+        return Kind.DELETED
+    if direction == Direction.SYSTEM:
+        return Kind.NOTICE
+    content_type = text_at(item, "contentType", where)
+    if content_type == "TEXT_CONTENT":
+        return Kind.TEXT
+    return Kind.MEDIA if content_type == "MEDIA_CONTENT" else Kind.CARD
+
+
+def _body(item: Json, where: str) -> str:
+    """What was written, not its translation. A text may come in parts."""
+    content = get(item, "hydratedContent.content", where)
+    if isinstance(find(content, "body"), str):
+        return str(content["body"])
+    parts = find(content, "subMessages")
+    if isinstance(parts, list) and parts:
+        path = f"{where}.hydratedContent.content.subMessages[]"
+        return "\n".join(str(get(part, "body", path)) for part in parts)
+    raise SiteChanged(f"{where}.hydratedContent.content.body")
