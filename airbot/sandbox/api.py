@@ -16,6 +16,7 @@ import bottle
 
 from airbot.sandbox import shapes
 from airbot.sandbox.content import contact_terms, rewritten
+from airbot.sandbox.messages import message_node
 from airbot.sandbox.server import CutConnection
 from airbot.sandbox.world import Thread
 
@@ -98,6 +99,13 @@ def thread_number(global_or_numeric: Any) -> str | None:
     return number if kind == "MessageThread" and number.isdecimal() else None
 
 
+def _identifier(variables: Json) -> str | None:
+    try:
+        return str(variables["messages"][0]["uniqueIdentifier"])
+    except (KeyError, IndexError, TypeError):
+        return None
+
+
 class Api:
     """Answers /api/v3/<operation>/<hash> for one site."""
 
@@ -139,8 +147,7 @@ class Api:
         asked = _arguments()
         variables = asked["variables"]
         note.thread_number = self._named_thread(variables)
-        for message in variables.get("messages") or ():
-            note.unique_identifier = message.get("uniqueIdentifier")
+        note.unique_identifier = _identifier(variables)
         trouble = self._general_trouble(operation)
         if trouble is not None:
             return trouble
@@ -199,8 +206,8 @@ class Api:
         body = shapes.inbox(
             self.site.world,
             trouble.shape,
-            min(int(variables.get("numRequestedThreads", 15)), trouble.page_size),
-            min(int(variables.get("numPriorityThreads", 2)), trouble.priority_rows),
+            min(int(variables.get("numRequestedThreads") or 15), trouble.page_size),
+            min(int(variables.get("numPriorityThreads") or 0), trouble.priority_rows),
             start,
             any(tag.get("userThreadTagName") == "unread" for tag in tags),
         )
@@ -217,7 +224,7 @@ class Api:
             return answer(shapes.enveloped({"threadData": None}, [error]))
         empty, self._empty_next = self._empty_next, False
         self.site.fire("thread_read", thread)
-        limit = int(variables.get("numRequestedMessages", 50))
+        limit = int(variables.get("numRequestedMessages") or 50)
         return answer(shapes.thread_answer(self.site.world, thread, limit, empty))
 
     def _filters(self, variables: Json) -> bottle.HTTPResponse:
@@ -279,7 +286,7 @@ class Api:
             raise CutConnection
         created = {
             "__typename": "CreateBulkMessagesResponse",
-            "messages": [shapes.message_node(message)],
+            "messages": [message_node(message)],
         }
         return answer(shapes.enveloped({"createBulkMessages": created}))
 

@@ -196,7 +196,8 @@ class Pages:
     # -- the guest's side, and what the sandbox shows of itself --------------------
 
     def home(self) -> bottle.HTTPResponse:
-        threads = [(t.number, title(self.site.world, t)) for t in self.site.world.inbox()]
+        world = self.site.world
+        threads = [(t.number, title(world, t)) for t in world.inbox()]
         return answer(_html("home.html", inbox=_INBOX, threads=threads))
 
     def _thread(self, number: str) -> Thread:

@@ -100,16 +100,19 @@ class SiteServer(ThreadingHTTPServer):
         self.app = app
         self.clock = clock
         self._open: set[socket.socket] = set()
+        self._started = False
         super().__init__((host, port), _Handler)
 
     def start(self) -> None:
+        self._started = True
         threading.Thread(
             target=self.serve_forever, args=(0.05,), name="sandbox", daemon=True
         ).start()
 
     def stop(self) -> None:
         """Stop at once: connections that are open or waiting are cut."""
-        self.shutdown()
+        if self._started:  # else shutdown() would wait for ever
+            self.shutdown()
         self.server_close()
         for connection in list(self._open):
             try:

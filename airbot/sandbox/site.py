@@ -59,7 +59,7 @@ class AirbnbSite:
         self.clock_offset_s = 0.0
         self.require_cookie = False
         self.world = World(self.now)
-        self.api_key = secrets.token_hex(16)  # public on the real site, still never fixed
+        self.api_key = secrets.token_hex(16)  # public on the real site
         self.sessions: set[str] = set()
         self.stopping = threading.Event()
         self.hashes: dict[str, str] = {}

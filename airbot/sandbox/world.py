@@ -188,6 +188,8 @@ class World:
         unique_identifier: str | None = None,
     ) -> Message:
         """Store one message; with a known `unique_identifier`, give the first again."""
+        if at is not None and at.tzinfo is None:
+            raise ValueError("at must know its time zone")
         with self.lock:
             if unique_identifier in self.by_identifier:
                 return self.by_identifier[unique_identifier]

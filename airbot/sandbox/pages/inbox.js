@@ -6,6 +6,7 @@ import { listTime, words } from "./labels.js";
 import { openThread, shownThread, showNothing, threadChanged } from "./thread.js";
 
 const POLL_MS = 2000;
+const EXTRA_WORDS = " · Robot Captcha Villa, please verify suspicious login";
 const panel = document.getElementById("inbox_panel");
 const unreadOnly = new URLSearchParams(location.search).has("unread");
 const nodes = new Map(); // by thread number
@@ -25,6 +26,7 @@ function itemsOf(answer) {
 
 async function load(cursor) {
   const items = itemsOf(await fetchList(cursor, unreadOnly));
+  if (!cursor && unreadOnly) nodes.clear();
   for (const { node } of items.edges) nodes.set(numberOf(node.id), node);
   if (cursor || !pageInfo) pageInfo = items.pageInfo;
 }
@@ -49,8 +51,8 @@ function preview(node) {
 }
 
 function row([number, node], index) {
-  const name = textOf(node.inboxTitle);
-  const about = textOf(node.inboxDescription);
+  const name = textOf(node.inboxTitle) + (config.extraWords ? " (not a robot)" : "");
+  const about = textOf(node.inboxDescription) + (config.extraWords ? EXTRA_WORDS : "");
   const text = preview(node);
   const cut = text.length > 50 ? text.slice(0, 50) + "..." : text;
   const at = Number(node.messages.edges[0]?.node.createdAtMs || activity(node));
@@ -83,7 +85,7 @@ function row([number, node], index) {
     avatar, lines);
   return element("div", {
     "aria-current": selected ? "true" : null,
-    "data-listrow": switches.markupGone === "all" ? null : "true",
+    "data-listrow": named("list", "") ? null : "true",
     "class": unread ? "unread" : null,
   }, element("div", { id }, link, body));
 }
@@ -98,7 +100,7 @@ function draw() {
     "id": named("list", "list_inbox"),
     "role": "group",
     "aria-label": words.list,
-    "data-listroot": switches.markupGone === "all" ? null : "true",
+    "data-listroot": named("list", "") ? null : "true",
   }, ...entries.map(row));
   const last = pageInfo?.hasNextPage
     ? element("div", { "class": "loader", "data-testid": "inbox-list-loader" }, "…")
