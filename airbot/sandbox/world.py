@@ -201,7 +201,7 @@ class World:
                 kind=kind,
                 text=text,
                 created_at_ms=created,
-                updated_at_ms=created + (27_431 if scheduled else 0),
+                updated_at_ms=created + (431 if scheduled else 0),
                 subtype=subtype,
                 unique_identifier=unique_identifier,
             )

@@ -93,15 +93,17 @@ export class Composer {
     const identifier = crypto.randomUUID();
     this.what.notice();
     this.put("");
-    const remove = this.what.sending(identifier, text);
+    const bubble = this.what.sending(identifier, text);
     try {
       const body = await sendText(this.number, text, identifier);
       if (body.errors) throw new Failed(200, body);
-      if (body.data.createBulkMessages) await this.what.sent();
+      if (!body.data.createBulkMessages) return;
+      bubble.classList.remove("pending"); // the next drawing replaces it
+      await this.what.sent();
     } catch (error) {
       this.failed(text, error);
     } finally {
-      remove();
+      bubble.remove();
     }
   }
 

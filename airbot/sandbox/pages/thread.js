@@ -99,13 +99,13 @@ function showNotice(number, lines) {
 // the message that is on its way; its id is no number yet
 function addBubble(identifier, text) {
   const bubble = element("div", {
-    "class": "item own", "role": "group", "tabindex": "-1", "data-item-id": identifier,
-    "aria-label": `${text.replaceAll("\n", ".")}. ${words.sending}`,
+    "class": "item own pending", "role": "group", "tabindex": "-1",
+    "data-item-id": identifier, "aria-label": `${text.replaceAll("\n", ".")}. ${words.sending}`,
   }, element("div", { "class": "wrap" },
     content(text), element("span", { "class": "meta" }, words.sending)));
   open.list.append(bubble);
   open.scroller.scrollTop = open.scroller.scrollHeight;
-  return () => bubble.remove();
+  return bubble;
 }
 
 function content(text) {
@@ -119,7 +119,7 @@ function content(text) {
 
 function draw(node) {
   const bubbles = [...open.list.children]
-    .filter((item) => /-.*-/.test(item.dataset.itemId || ""));
+    .filter((item) => item.classList.contains("pending"));
   const people = new Map(node.participants.edges
     .map(({ node: person }) => [person.accountId, person]));
   const messages = node.messageData.messages;

@@ -1,0 +1,810 @@
+"""The simulated Airbnb shows what airbnb-web.md says, in its JSON and in Chromium."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import time
+from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import pytest
+import requests
+from playwright.sync_api import Browser, Page, TimeoutError, expect, sync_playwright
+
+from airbot.sandbox.site import AirbnbSite
+
+INBOX = "ViaductInboxData"
+THREAD = "ViaductGetThreadAndDataQuery"
+SEND = "CreateBulkMessagesMutation"
+
+# the distribution's; where there is none, Playwright's own
+CHROMIUM = ("/usr/lib/chromium/chromium", "/usr/bin/chromium")
+
+COMPOSER = "[data-testid=messaging-composebar]"
+BUTTON = "[data-testid=messaging_compose_bar_send_button]"
+MESSAGES = "[data-testid=message-list] [role=group][data-item-id]"
+STANDING = f"{MESSAGES}[data-islastmessage]"  # a bubble has no such attribute
+NOTICE = "#thread_panel [role=alert]"
+
+NODE_KEYS = set(
+    "__typename id messageThreadType localizationData userThreadTags inboxTitle "
+    "inboxDescription priority inboxListingImageUrl inboxProfileImages inboxChips "
+    "inboxAccessibilityTemplateText inboxItemHighlight "
+    "mostRecentInboxActivityAtMsFromROS inboxVisibility participants messages "
+    "lastReactionV2 messageData".split()
+)
+PARTICIPANT_KEYS = set(
+    "__typename accountId accountType participantRole userRoleForLogging status "
+    "roleDescription isRealUser enrichedParticipantInfo productRole "
+    "contextualUser".split()
+)
+MESSAGE_KEYS = set(
+    "__typename uuid threadId id opaqueId correlationIdentifier contentType "
+    "contentSubType hydratedContent account captionType userFlagByViewer updatedAtMs "
+    "createdAtMs deletedAtMs editedAtMs isSoftDelete localClientData syncCursor "
+    "contextualConfig reactionSummary parentMessageId senderInfoOverride".split()
+)
+
+# -- tools --------------------------------------------------------------------
+
+
+@pytest.fixture
+def site() -> Iterator[AirbnbSite]:
+    with AirbnbSite() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=next(filter(os.path.exists, CHROMIUM), None),
+            args=[
+                "--no-sandbox",
+                "--disable-background-networking",
+                "--disable-component-update",
+                "--disable-sync",
+                "--no-first-run",
+                "--disable-quic",
+                "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+            ],
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    page = browser.new_page()
+    page.set_default_timeout(8000)
+    yield page
+    page.context.close()
+
+
+def ago(**past: float) -> datetime:
+    return datetime.now(timezone.utc) - timedelta(**past)
+
+
+def ask(site: AirbnbSite, operation: str, **variables: Any) -> requests.Response:
+    sha = site.hashes[operation]
+    extensions = {"persistedQuery": {"version": 1, "sha256Hash": sha}}
+    return requests.get(
+        f"{site.url}/api/v3/{operation}/{sha}",
+        params={
+            "operationName": operation,
+            "variables": json.dumps(variables),
+            "extensions": json.dumps(extensions),
+        },
+        headers={"x-airbnb-api-key": "any"},
+        timeout=5,
+    )
+
+
+def rows(site: AirbnbSite, **variables: Any) -> dict[str, Any]:
+    """The connection `inboxItems` of one page of the list."""
+    answer = ask(site, INBOX, numRequestedThreads=15, **variables).json()
+    return answer["data"]["node"]["messagingInbox"]["inboxItems"]
+
+
+def read(site: AirbnbSite, thread: Any) -> dict[str, Any]:
+    answer = ask(site, THREAD, globalThreadId=thread.id, numRequestedMessages=50)
+    return answer.json()["data"]["threadData"]
+
+
+def post(site: AirbnbSite, thread: Any, text: str, identifier: str) -> Any:
+    message = {"content": {"textContent": {"body": text}}}
+    message["uniqueIdentifier"] = identifier
+    variables = {"messageThreadId": thread.number, "messages": [message]}
+    return requests.post(
+        f"{site.url}/api/v3/{SEND}/{site.hashes[SEND]}",
+        json={"operationName": SEND, "variables": variables},
+        headers={"x-airbnb-api-key": "any"},
+        timeout=5,
+    )
+
+
+def open_thread(page: Page, site: AirbnbSite, thread: Any) -> None:
+    page.goto(f"{site.url}/hosting/messages/{thread.number}")
+    page.wait_for_selector(BUTTON)
+    page.wait_for_function(
+        "id => document.querySelector(`#inbox_list_${id}`)", arg=thread.number
+    )
+
+
+def write(page: Page, text: str) -> None:
+    """Type as a person: Shift+Enter between lines."""
+    page.click(COMPOSER)
+    for index, line in enumerate(text.split("\n")):
+        if index:
+            page.keyboard.press("Shift+Enter")
+        if line:
+            page.keyboard.insert_text(line)
+
+
+def send(page: Page, text: str) -> None:
+    write(page, text)
+    page.click(BUTTON)
+
+
+def composer_text(page: Page) -> str:
+    return page.inner_text(COMPOSER).strip()
+
+
+def sends(site: AirbnbSite) -> list[Any]:
+    return [r for r in site.requests if r.operation == SEND]
+
+
+# -- the list -----------------------------------------------------------------
+
+
+def test_a_row_has_every_key_of_the_real_one(site: AirbnbSite) -> None:
+    thread = site.add_thread(guest="Maya", coguests=["Kenji"])
+    site.guest_writes(thread, "Is parking free?")
+    node = rows(site)["edges"][0]["node"]
+    assert set(node) == NODE_KEYS
+    assert node["id"] == thread.id
+    assert base64.b64decode(thread.id).decode() == f"MessageThread:{thread.number}"
+    people = [edge["node"] for edge in node["participants"]["edges"]]
+    assert all(set(person) == PARTICIPANT_KEYS for person in people)
+    roles = [(p["participantRole"], p["roleDescription"]) for p in people]
+    assert roles == [("GUEST", "Booker"), ("HOST", "Host"), ("COTRAVELER", "Guest")]
+    assert node["inboxTitle"]["components"][0]["text"] == "Maya, Kenji"
+    assert node["mostRecentInboxActivityAtMsFromROS"].isdecimal()
+    assert len(node["messageData"]["messages"]) == 1
+
+
+def test_priority_rows_repeat_rows_of_the_list(site: AirbnbSite) -> None:
+    for name in ("Ana", "Ben", "Cleo"):
+        site.guest_writes(site.add_thread(guest=name), "Hello")
+    answer = ask(site, INBOX, numRequestedThreads=15, numPriorityThreads=2).json()
+    inbox = answer["data"]["node"]["messagingInbox"]
+    priority = [edge["node"]["id"] for edge in inbox["priorityItems"]["edges"]]
+    items = [edge["node"]["id"] for edge in inbox["inboxItems"]["edges"]]
+    assert len(priority) == 2
+    assert len(items) == len(set(items)) == 3
+    assert set(priority) < set(items)
+
+
+def test_pages_of_the_list_follow_the_cursor_without_a_gap(site: AirbnbSite) -> None:
+    site.trouble.page_size = 3
+    made = [site.add_thread(guest=f"G{i}").id for i in range(7)]
+    seen: list[str] = []
+    cursor = None
+    while cursor is not False:
+        items = rows(site, beforeCursor=cursor)
+        seen += [edge["node"]["id"] for edge in items["edges"]]
+        info = items["pageInfo"]
+        cursor = info["endCursor"] if info["hasNextPage"] else False
+    assert sorted(seen) == sorted(made)
+
+
+def test_the_list_is_sorted_by_activity_and_not_by_message(site: AirbnbSite) -> None:
+    early = site.add_thread(guest="Early")
+    late = site.add_thread(guest="Late")
+    site.guest_writes(early, "old", at=ago(hours=9))
+    site.guest_writes(late, "newer", at=ago(hours=5))
+    site.scheduled_writes(early, "Your door code", at=ago(hours=1))
+    assert [e["node"]["id"] for e in rows(site)["edges"]] == [late.id, early.id]
+    site.react(early)
+    assert [e["node"]["id"] for e in rows(site)["edges"]] == [early.id, late.id]
+
+
+def test_own_trips_and_cohost_threads_have_no_guest_of_ours(site: AirbnbSite) -> None:
+    trip = site.add_thread(guest="Olu", hosted=False)
+    direct = site.add_thread(type="STAY_COHOST_DIRECT", cohosts=["Noor"])
+    nodes = {edge["node"]["id"]: edge["node"] for edge in rows(site)["edges"]}
+    tags = [tag["userThreadTagName"] for tag in nodes[trip.id]["userThreadTags"]]
+    assert "hosting" not in tags
+    roles = {
+        edge["node"]["accountId"]: edge["node"]["participantRole"]
+        for edge in nodes[trip.id]["participants"]["edges"]
+    }
+    assert roles[site.host.id] == "GUEST" and "HOST" in roles.values()
+    assert nodes[direct.id]["messageThreadType"] == "STAY_COHOST_DIRECT"
+    assert {role for _, role in direct.participants} == {"HOST", "CO_HOST"}
+
+
+def test_the_older_shape_has_the_list_elsewhere(site: AirbnbSite) -> None:
+    thread = site.add_thread()
+    site.trouble.shape = "threads"
+    data = ask(site, INBOX, numRequestedThreads=15).json()["data"]
+    edges = data["viewer"]["messagingInbox"]["threads"]["edges"]
+    assert [edge["node"]["id"] for edge in edges] == [thread.id]
+
+
+# -- a thread -----------------------------------------------------------------
+
+
+def test_messages_have_every_key_and_their_numbers_are_text(site: AirbnbSite) -> None:
+    thread = site.add_thread()
+    site.service_writes(thread, "Reservation confirmed", at=ago(hours=3))
+    text = site.guest_writes(thread, "Hi!\nIs parking free?", at=ago(hours=2))
+    site.card(thread, by="guest", at=ago(hours=1))
+    site.photo(thread, by="host")
+    messages = read(site, thread)["messageData"]["messages"]
+    assert all(set(message) == MESSAGE_KEYS for message in messages)
+    kinds = [(m["contentType"], m["account"]["accountType"]) for m in messages]
+    assert kinds == [
+        ("VIEWER_BASED_CONTENT", "SERVICE"),
+        ("TEXT_CONTENT", "USER"),
+        ("TEMPLATE_CONTENT", "USER"),
+        ("MEDIA_CONTENT", "USER"),
+    ]
+    assert messages[0]["account"]["accountId"] == "95"
+    assert base64.b64decode(messages[1]["id"]).decode() == f"Message:{text.id}"
+    assert messages[1]["hydratedContent"]["content"]["body"] == text.text
+    assert messages[1]["createdAtMs"] == str(text.created_at_ms)
+
+
+def test_an_unsent_message_has_no_content_and_an_edited_one_a_time(
+    site: AirbnbSite,
+) -> None:
+    thread = site.add_thread()
+    gone = site.guest_writes(thread, "my number is", at=ago(hours=2))
+    changed = site.guest_writes(thread, "at nine", at=ago(hours=1))
+    site.unsend(gone)
+    site.edit(changed, "at ten")
+    first, second = read(site, thread)["messageData"]["messages"]
+    assert first["hydratedContent"] is None and first["isSoftDelete"] is True
+    assert first["deletedAtMs"].isdecimal()
+    assert second["hydratedContent"]["content"]["body"] == "at ten"
+    assert second["editedAtMs"] == second["updatedAtMs"] != second["createdAtMs"]
+
+
+def test_a_scheduled_text_is_the_hosts_and_differs_in_its_times(
+    site: AirbnbSite,
+) -> None:
+    thread = site.add_thread()
+    site.scheduled_writes(thread, "The code is 12")
+    (message,) = read(site, thread)["messageData"]["messages"]
+    assert message["account"]["accountId"] == site.host.id
+    assert message["updatedAtMs"] != message["createdAtMs"]
+    assert message["editedAtMs"] is None
+
+
+def test_an_unknown_thread_is_an_error_inside_a_200(site: AirbnbSite) -> None:
+    unknown = base64.b64encode(b"MessageThread:1").decode()
+    response = ask(site, THREAD, globalThreadId=unknown)
+    assert response.status_code == 200
+    assert response.json()["data"] == {"threadData": None}
+    assert response.json()["errors"]
+
+
+@pytest.mark.browser
+def test_the_first_answer_of_a_page_load_can_be_empty(
+    site: AirbnbSite, page: Page
+) -> None:
+    thread = site.add_thread()
+    site.guest_writes(thread, "Hello")
+    site.trouble.empty_first_thread_answer = True
+    open_thread(page, site, thread)
+    expect(page.locator(MESSAGES)).to_have_count(1)
+    assert [r.operation for r in site.requests].count(THREAD) == 2
+
+
+@pytest.mark.browser
+def test_a_read_by_the_api_leaves_unread_and_opening_takes_it(
+    site: AirbnbSite, page: Page
+) -> None:
+    thread = site.add_thread()
+    site.guest_writes(thread, "Hello")
+    read(site, thread)
+    assert site.unread(thread)
+    open_thread(page, site, thread)
+    expect(page.locator(".unread")).to_have_count(0)
+    assert not site.unread(thread)
+
+
+# -- the rules of the API -----------------------------------------------------
+
+
+def test_hashes_change_with_every_run_and_old_ones_are_refused(
+    site: AirbnbSite,
+) -> None:
+    with AirbnbSite() as other:
+        assert other.hashes[INBOX] != site.hashes[INBOX]
+    old = site.hashes[INBOX]
+    site.new_deploy()
+    response = requests.get(
+        f"{site.url}/api/v3/{INBOX}/{old}",
+        params={"variables": "{}", "extensions": "{}"},
+        headers={"x-airbnb-api-key": "any"},
+        timeout=5,
+    )
+    assert response.status_code == 400
+    assert "persisted_query_not_found" in response.text
+
+
+@pytest.mark.browser
+def test_a_stale_page_works_again_when_it_is_loaded_anew(
+    site: AirbnbSite, page: Page
+) -> None:
+    thread = site.add_thread()
+    open_thread(page, site, thread)
+    site.trouble.stale_hash = True
+    assert ask(site, INBOX).status_code == 400
+    open_thread(page, site, thread)
+    assert ask(site, INBOX).status_code == 200
+
+
+def test_a_request_without_the_key_is_refused(site: AirbnbSite) -> None:
+    response = requests.get(
+        f"{site.url}/api/v3/{INBOX}/{site.hashes[INBOX]}",
+        params={"variables": "{}", "extensions": "{}"},
+        timeout=5,
+    )
+    assert response.status_code == 400
+    assert response.json()["data"] is None and response.json()["errors"]
+
+
+def test_the_date_header_follows_the_sites_clock(site: AirbnbSite) -> None:
+    site.clock_offset_s = 3600
+    response = requests.get(site.url + "/", timeout=5)
+    off = parsedate_to_datetime(response.headers["Date"]).timestamp() - time.time()
+    assert off == pytest.approx(3600, abs=5)
+    assert response.headers["Cache-Control"] == "no-store"
+    assert int(response.headers["Content-Length"]) == len(response.content)
+
+
+@pytest.mark.parametrize("status", [403, 429, 500])
+def test_the_api_answers_the_status_that_is_set(site: AirbnbSite, status: int) -> None:
+    site.trouble.api_status = status
+    site.trouble.retry_after = "30"
+    site.trouble.api_for = INBOX
+    response = ask(site, INBOX)
+    assert response.status_code == status
+    assert response.headers["Retry-After"] == "30"
+    assert ask(site, THREAD).status_code == 200
+
+
+def test_html_stands_in_place_of_json(site: AirbnbSite) -> None:
+    site.trouble.html_on_api = True
+    response = ask(site, INBOX)
+    assert response.status_code == 200
+    assert response.headers["Content-Type"].startswith("text/html")
+
+
+def test_one_identifier_is_one_message(site: AirbnbSite) -> None:
+    thread = site.add_thread()
+    first = post(site, thread, "Yes", "one").json()
+    again = post(site, thread, "Yes", "one").json()
+    one = first["data"]["createBulkMessages"]["messages"][0]
+    other = again["data"]["createBulkMessages"]["messages"][0]
+    assert one["id"] == other["id"] and one["uuid"] == other["uuid"]
+    assert [m.text for m in site.messages(thread)] == ["Yes"]
+
+
+def test_a_guest_text_can_land_inside_the_send(site: AirbnbSite) -> None:
+    thread = site.add_thread()
+    site.on("before_send_taken", lambda t: site.guest_writes(t, "wait!"))
+    post(site, thread, "Yes", "one")
+    assert [m.text for m in site.messages(thread)] == ["wait!", "Yes"]
+    assert [m.text for m in site.posted(thread)] == ["Yes"]
+
+
+def test_a_hanging_answer_does_not_hold_up_the_end() -> None:
+    site = AirbnbSite().start()
+    site.trouble.hang = True
+    with pytest.raises(requests.Timeout):
+        requests.get(
+            f"{site.url}/api/v3/{INBOX}/{site.hashes[INBOX]}",
+            params={"variables": "{}", "extensions": "{}"},
+            timeout=0.2,
+        )
+    begun = time.monotonic()
+    site.stop()
+    assert time.monotonic() - begun < 1
+    assert site.requests[-1].status in (None, 0)
+
+
+def test_only_loopback_is_served() -> None:
+    with pytest.raises(ValueError, match="loopback"):
+        AirbnbSite(host="0.0.0.0")
+
+
+# -- the page -----------------------------------------------------------------
+
+
+@pytest.mark.browser
+def test_the_bare_inbox_opens_the_newest_thread(site: AirbnbSite, page: Page) -> None:
+    old, new = site.add_thread(guest="Ana"), site.add_thread(guest="Ben")
+    site.guest_writes(old, "old", at=ago(hours=2))
+    site.guest_writes(new, "new", at=ago(hours=1))
+    page.goto(site.url + "/hosting/messages")
+    page.wait_for_url(f"**/hosting/messages/{new.number}")
+    expect(page.locator("[data-testid=thread-header-title]")).to_have_text("Ben")
+    row = page.locator(f"a[data-testid=inbox_list_{old.number}]")
+    expect(row).to_have_attribute("href", "#")
+    expect(row.locator("span")).to_contain_text("Unread. Read Conversation with Ana.")
+    row.click()
+    page.wait_for_url(f"**/hosting/messages/{old.number}")
+    expect(page.locator("[data-testid=thread-header-title]")).to_have_text("Ana")
+
+
+@pytest.mark.browser
+def test_the_old_address_and_the_unread_filter_lead_on(
+    site: AirbnbSite, page: Page
+) -> None:
+    done, waiting = site.add_thread(guest="Ana"), site.add_thread(guest="Ben")
+    site.guest_writes(waiting, "hello?", at=ago(hours=2))
+    site.host_writes(done, "bye", at=ago(hours=1))
+    page.goto(site.url + "/hosting/inbox")
+    assert page.url == f"{site.url}/hosting/messages/{done.number}"
+    page.goto(site.url + "/hosting/messages?unread=")
+    page.wait_for_url(f"**/hosting/messages/{waiting.number}?unread=")
+
+
+@pytest.mark.browser
+def test_messages_stand_in_the_page_as_on_airbnb(site: AirbnbSite, page: Page) -> None:
+    thread = site.add_thread(guest="Maya")
+    site.service_writes(thread, "Reservation confirmed", at=ago(minutes=9))
+    text = site.guest_writes(thread, "Hi!\nIs parking free?", at=ago(minutes=8))
+    site.card(thread, at=ago(minutes=7))
+    open_thread(page, site, thread)
+    items = page.locator(MESSAGES)
+    expect(items).to_have_count(3)
+    labels = [items.nth(i).get_attribute("aria-label") or "" for i in range(3)]
+    assert "Airbnb service says Reservation confirmed" in labels[0]
+    assert "sent Hi!.Is parking free?. Sent " in labels[1]
+    assert "message but description not available" in labels[2]
+    item = page.locator(f"[data-item-id='{text.id}'] [data-name]")
+    assert item.inner_html() == "Hi!<br>Is parking free?"
+
+
+@pytest.mark.browser
+def test_the_list_loads_more_on_scrolling(site: AirbnbSite, page: Page) -> None:
+    site.trouble.page_size = 12
+    for index in range(20):
+        site.add_thread(guest=f"Guest {index}")
+    page.goto(site.url + "/hosting/messages")
+    expect(page.locator("[data-listrow]")).to_have_count(12)
+    page.locator("[data-testid=inbox-list-loader]").scroll_into_view_if_needed()
+    expect(page.locator("[data-listrow]")).to_have_count(20)
+
+
+@pytest.mark.browser
+def test_a_new_guest_text_appears_by_itself(site: AirbnbSite, page: Page) -> None:
+    thread = site.add_thread()
+    open_thread(page, site, thread)
+    site.guest_writes(thread, "Are you there?")
+    expect(page.locator(MESSAGES)).to_have_count(1)
+
+
+@pytest.mark.browser
+def test_an_unknown_thread_shows_the_list_and_no_composer(
+    site: AirbnbSite, page: Page
+) -> None:
+    site.add_thread()
+    page.goto(site.url + "/hosting/messages/1")
+    expect(page.locator("[data-listrow]")).to_have_count(1)
+    expect(page.locator(COMPOSER)).to_have_count(0)
+
+
+@pytest.mark.browser
+def test_french_changes_the_labels_and_no_test_id(site: AirbnbSite, page: Page) -> None:
+    site.trouble.language = "fr"
+    open_thread(page, site, site.add_thread())
+    assert page.get_attribute(BUTTON, "aria-label") == "Envoyer"
+    assert page.get_attribute(COMPOSER, "aria-label") == "Écrivez un message..."
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(
+    ("part", "selector"),
+    [
+        ("composer", COMPOSER),
+        ("send_button", BUTTON),
+        ("list", "[data-listrow], [data-testid^=inbox_list_]"),
+        ("all", MESSAGES),
+    ],
+)
+def test_a_redesign_takes_the_known_markup_away(
+    site: AirbnbSite, page: Page, part: str, selector: str
+) -> None:
+    thread = site.add_thread(guest="Maya")
+    site.guest_writes(thread, "Hello")
+    site.trouble.markup_gone = part
+    page.goto(f"{site.url}/hosting/messages/{thread.number}")
+    page.wait_for_selector("#thread_panel >> text=Hello")
+    expect(page.locator(selector)).to_have_count(0)
+
+
+# -- sending ------------------------------------------------------------------
+
+LINES = "Hi Maya,\n\n  two spaces, <b>no bold</b>\ttab 🙂\nlast line"
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("kind", ["textarea", "contenteditable", "wrapped"])
+def test_each_composer_sends_exactly_what_was_typed(
+    site: AirbnbSite, page: Page, kind: str
+) -> None:
+    site.trouble.composer = kind
+    thread = site.add_thread()
+    open_thread(page, site, thread)
+    assert page.is_disabled(BUTTON)
+    send(page, LINES)
+    expect(page.locator(STANDING)).to_have_count(1)
+    (message,) = site.posted(thread)
+    assert message.text == LINES and message.account == site.host
+    expect(page.locator(STANDING)).to_have_attribute("data-item-id", message.id)
+    assert page.is_disabled(BUTTON)
+
+
+@pytest.mark.browser
+def test_enter_sends(site: AirbnbSite, page: Page) -> None:
+    thread = site.add_thread()
+    open_thread(page, site, thread)
+    write(page, "one\ntwo")
+    page.keyboard.press("Enter")
+    expect(page.locator(STANDING)).to_have_count(1)
+    assert [m.text for m in site.posted()] == ["one\ntwo"]
+
+
+@pytest.mark.browser
+def test_a_slow_send_shows_a_bubble_without_a_number(
+    site: AirbnbSite, page: Page
+) -> None:
+    site.trouble.slow_send_s = 30
+    thread = site.add_thread()
+    open_thread(page, site, thread)
+    send(page, "Yes")
+    bubble = page.locator(MESSAGES)
+    expect(bubble).to_contain_text("Sending...")
+    assert not (bubble.get_attribute("data-item-id") or "").isdecimal()
+
+
+@pytest.mark.browser
+def test_a_lost_answer_is_resent_by_chromium_and_stored_once(
+    site: AirbnbSite, page: Page
+) -> None:
+    thread = site.add_thread()
+    open_thread(page, site, thread)
+    site.trouble.send = "lose_answer"
+    send(page, "Yes")
+    expect(page.locator(NOTICE)).to_be_visible()
+    assert len(sends(site)) >= 2 and {r.status for r in sends(site)} == {0}
+    assert len({r.unique_identifier for r in sends(site)}) == 1
+    assert [m.text for m in site.posted()] == ["Yes"]
+    assert composer_text(page) == "Yes"
+
+
+@pytest.mark.browser
+def test_a_swallowed_post_leaves_an_empty_box_and_no_message(
+    site: AirbnbSite, page: Page
+) -> None:
+    thread = site.add_thread()
+    open_thread(page, site, thread)
+    site.trouble.send = "swallow"
+    with page.expect_response(f"**/{SEND}/**"):
+        send(page, "Yes")
+    expect(page.locator(COMPOSER)).to_have_text("")
+    expect(page.locator(MESSAGES)).to_have_count(0)
+    assert [r.status for r in sends(site)] == [200]
+    assert site.posted() == [] and page.locator(NOTICE).count() == 0
+
+
+@pytest.mark.browser
+def test_a_rewritten_post_stands_there_with_another_text(
+    site: AirbnbSite, page: Page
+) -> None:
+    thread = site.add_thread()
+    open_thread(page, site, thread)
+    site.trouble.send = "rewrite"
+    send(page, "Call +33 6 12 34 56 78 please")
+    expect(page.locator(STANDING)).to_have_count(1)
+    (message,) = site.posted()
+    assert message.text == "Call (Phone number hidden by Airbnb) please"
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(("kind", "status"), [("refuse", 400), ("refuse_200", 200)])
+def test_a_refusal_names_the_terms_and_keeps_the_text(
+    site: AirbnbSite, page: Page, kind: str, status: int
+) -> None:
+    thread = site.add_thread()
+    open_thread(page, site, thread)
+    site.trouble.send = kind
+    send(page, "Write to me@example.org")
+    notice = page.locator(NOTICE)
+    expect(notice).to_contain_text("We can't send your message yet")
+    expect(notice).to_contain_text("me@example.org")
+    assert composer_text(page) == "Write to me@example.org"
+    assert site.posted() == [] and sends(site)[0].status == status
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("status", [401, 420, 429, 503])
+def test_a_failed_send_brings_the_text_back(
+    site: AirbnbSite, page: Page, status: int
+) -> None:
+    thread = site.add_thread()
+    open_thread(page, site, thread)
+    site.trouble.send = status
+    site.trouble.send_times = 1
+    send(page, "Yes")
+    expect(page.locator(NOTICE)).to_be_visible()
+    expect(page.locator(MESSAGES)).to_have_count(0)
+    assert composer_text(page) == "Yes" and site.posted() == []
+    page.click(BUTTON)
+    expect(page.locator(STANDING)).to_have_count(1)
+    assert [r.status for r in sends(site)] == [status, 200]
+
+
+@pytest.mark.browser
+def test_a_press_can_do_nothing(site: AirbnbSite, page: Page) -> None:
+    thread = site.add_thread()
+    open_thread(page, site, thread)
+    site.trouble.send = "no_request"
+    site.trouble.send_times = 1
+    write(page, "Yes")
+    with page.expect_response("**/_sandbox/switches"):
+        page.click(BUTTON)
+    assert composer_text(page) == "Yes" and sends(site) == []
+    page.click(BUTTON)
+    expect(page.locator(STANDING)).to_have_count(1)
+
+
+@pytest.mark.browser
+def test_a_late_post_is_stored_after_a_while(site: AirbnbSite, page: Page) -> None:
+    thread = site.add_thread()
+    open_thread(page, site, thread)
+    site.trouble.send = "late"
+    site.trouble.slow_send_s = 0.5
+    send(page, "Yes")
+    expect(page.locator(MESSAGES)).to_contain_text("Sending...")
+    assert site.posted() == []
+    expect(page.locator(STANDING)).to_have_count(1)
+    assert [m.text for m in site.posted()] == ["Yes"]
+
+
+# -- login and challenges -----------------------------------------------------
+
+
+@pytest.mark.browser
+def test_logged_out_leads_to_login_and_back(site: AirbnbSite, page: Page) -> None:
+    thread = site.add_thread()
+    site.require_cookie = True
+    path = f"/hosting/messages/{thread.number}"
+    page.goto(site.url + path)
+    encoded = path.replace("/", "%2F")
+    assert page.url == f"{site.url}/login?redirect_url={encoded}"
+    assert "Hosting" in page.inner_text("footer")
+    assert ask(site, INBOX).status_code == 401
+    page.fill("#phone-or-email", "nora")
+    page.click("[data-testid=signup-login-submit-btn]")
+    page.wait_for_selector(BUTTON)
+    assert page.url == site.url + path
+    cookies = {c["name"]: c["expires"] for c in page.context.cookies()}
+    assert cookies == {"_airbed_session_id": -1, "_aat": -1}
+
+
+@pytest.mark.parametrize(
+    ("answers", "status", "kind"),
+    [("401", 401, "json"), ("html", 200, "html"), ("ok", 200, "json")],
+)
+def test_the_api_of_a_logged_out_session(
+    site: AirbnbSite, answers: str, status: int, kind: str
+) -> None:
+    site.trouble.logged_out = True
+    site.trouble.logged_out_api = answers
+    response = ask(site, INBOX)
+    assert response.status_code == status
+    assert kind in response.headers["Content-Type"]
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(
+    ("kind", "selector"),
+    [
+        ("airlock_page", "text=Please verify yourself"),
+        ("arkose", "iframe.show.active[data-e2e=enforcement-frame]"),
+        ("recaptcha", "iframe[src*='recaptcha/api2/anchor']"),
+        ("airlock_inline", "#airlock-inline-container"),
+    ],
+)
+def test_each_challenge_shows_until_a_person_was_there(
+    site: AirbnbSite, page: Page, kind: str, selector: str
+) -> None:
+    thread = site.add_thread()
+    site.trouble.challenge = kind
+    page.goto(f"{site.url}/hosting/messages/{thread.number}")
+    expect(page.locator(selector)).to_be_visible()
+    assert ("/airlock?al_id=" in page.url) is (kind == "airlock_page")
+    page.click("text=I am a person")
+    page.wait_for_selector(BUTTON)
+    assert page.url == f"{site.url}/hosting/messages/{thread.number}"
+    expect(page.locator(selector)).to_have_count(0)
+
+
+def test_the_two_challenges_of_the_api(site: AirbnbSite) -> None:
+    site.trouble.challenge = "airlock_401"
+    response = ask(site, INBOX)
+    assert response.status_code == 401
+    assert set(response.json()) == {"success", "redirect"}
+    site.trouble.challenge = "airlock_420"
+    response = ask(site, INBOX)
+    assert response.status_code == 420
+    assert response.json()["client_error_info"]["airlock"]["friction_data"]
+
+
+@pytest.mark.browser
+def test_a_challenge_can_wait_for_the_send(site: AirbnbSite, page: Page) -> None:
+    thread = site.add_thread()
+    site.trouble.challenge = "arkose"
+    site.trouble.challenge_on = "send"
+    open_thread(page, site, thread)
+    send(page, "Yes")
+    expect(page.locator("[data-e2e=enforcement-frame]")).to_be_visible()
+    assert site.posted() == [] and sends(site)[0].status == 401
+
+
+@pytest.mark.browser
+def test_words_and_hidden_frames_are_no_challenge(site: AirbnbSite, page: Page) -> None:
+    site.trouble.extra_words = True
+    open_thread(page, site, site.add_thread())
+    text = page.inner_text("body").lower()
+    assert all(word in text for word in ("captcha", "robot", "verify", "suspicious"))
+    expect(page.locator("[data-e2e=enforcement-frame]")).to_be_hidden()
+    frame = page.locator("iframe[src*='recaptcha/api2/anchor']")
+    expect(frame).to_be_hidden()
+    assert "size=invisible" in (frame.get_attribute("src") or "")
+
+
+@pytest.mark.browser
+def test_a_page_that_hangs_is_loaded_first(site: AirbnbSite, page: Page) -> None:
+    thread = site.add_thread()
+    site.trouble.hang_page = True
+    page.goto(f"{site.url}/hosting/messages/{thread.number}")
+    with pytest.raises(TimeoutError):
+        for _ in range(100):  # answers until the script hangs
+            page.inner_text("body", timeout=500)
+            page.wait_for_timeout(20)
+
+
+# -- the guest's side ---------------------------------------------------------
+
+
+@pytest.mark.browser
+def test_a_guest_writes_and_sees_the_answer(site: AirbnbSite, page: Page) -> None:
+    thread = site.add_thread(guest="Maya")
+    page.goto(f"{site.url}/guest/{thread.number}")
+    page.fill("#text", "Is parking free?")
+    page.keyboard.press("Enter")
+    expect(page.locator(".item.own")).to_contain_text("Is parking free?")
+    assert site.unread(thread)
+    site.host_writes(thread, "Yes, it is.")
+    expect(page.locator(".item:not(.own)")).to_contain_text("Yes, it is.")
+
+
+def test_the_sandbox_shows_its_state(site: AirbnbSite) -> None:
+    thread = site.add_thread(guest="Maya")
+    post(site, thread, "Yes", "one")
+    state = requests.get(site.url + "/_sandbox/state", timeout=5).json()
+    assert state["threads"][0]["number"] == thread.number
+    assert [message["text"] for message in state["posted"]] == ["Yes"]
+    assert state["requests"] == 1
