@@ -13,7 +13,13 @@ from typing import Any
 
 import pytest
 import requests
-from playwright.sync_api import Browser, Page, TimeoutError, expect, sync_playwright
+from playwright.sync_api import (
+    BrowserContext,
+    Page,
+    TimeoutError,
+    expect,
+    sync_playwright,
+)
 
 from airbot.sandbox.site import AirbnbSite
 
@@ -59,7 +65,7 @@ def site() -> Iterator[AirbnbSite]:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def context() -> Iterator[BrowserContext]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=next(filter(os.path.exists, CHROMIUM), None),
@@ -73,16 +79,17 @@ def browser() -> Iterator[Browser]:
                 "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
             ],
         )
-        yield browser
+        yield browser.new_context()
         browser.close()
 
 
 @pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    page = browser.new_page()
+def page(context: BrowserContext) -> Iterator[Page]:
+    page = context.new_page()
     page.set_default_timeout(8000)
     yield page
-    page.context.close()
+    page.close()
+    context.clear_cookies()  # a cookie is the host's, whatever the port
 
 
 def ago(**past: float) -> datetime:
@@ -488,6 +495,7 @@ def test_the_list_loads_more_on_scrolling(site: AirbnbSite, page: Page) -> None:
 
 @pytest.mark.browser
 def test_a_new_guest_text_appears_by_itself(site: AirbnbSite, page: Page) -> None:
+    site.poll_s = 0.2
     thread = site.add_thread()
     open_thread(page, site, thread)
     site.guest_writes(thread, "Are you there?")

@@ -126,6 +126,7 @@ class Pages:
             "language": self.trouble.language,
             "pageSize": self.trouble.page_size,
             "extraWords": self.trouble.extra_words,
+            "pollMs": site.poll_s * 1000,
             "hangs": self.trouble.hang_page,
             "switches": self.switches(),
         }

@@ -5,7 +5,6 @@ import { element, named, textOf } from "./dom.js";
 import { listTime, words } from "./labels.js";
 import { openThread, shownThread, showNothing, threadChanged } from "./thread.js";
 
-const POLL_MS = 2000;
 const EXTRA_WORDS = " · Robot Captcha Villa, please verify suspicious login";
 const panel = document.getElementById("inbox_panel");
 const unreadOnly = new URLSearchParams(location.search).has("unread");
@@ -157,7 +156,7 @@ async function poll() {
   if (current === null) openNewest();
   const node = nodes.get(current);
   if (node && shownThread() === current) await threadChanged(node, refresh);
-  setTimeout(poll, POLL_MS);
+  setTimeout(poll, config.pollMs);
 }
 
 window.addEventListener("popstate", () => {
@@ -182,4 +181,4 @@ await Promise.all([
   current === null ? null : openThread(current, refresh),
 ]);
 if (current === null) openNewest();
-setTimeout(poll, POLL_MS);
+setTimeout(poll, config.pollMs);
