@@ -56,18 +56,21 @@ export class Composer {
 
   text() {
     const field = this.field;
-    return field.tagName === "TEXTAREA" ? field.value : field.innerText;
+    if (field.tagName === "TEXTAREA") return field.value;
+    // an empty last line needs one more newline to be seen: not the writer's
+    return field.innerText.replace(/\n$/, "");
   }
 
   put(text) {
     if (this.field.tagName === "TEXTAREA") this.field.value = text;
-    else this.field.textContent = text;
+    else this.field.textContent = text + (text.endsWith("\n") ? "\n" : "");
     this.update();
   }
 
   update() {
     this.button.disabled = !this.text().trim();
-    if (this.button.disabled && this.text() === "\n") this.field.textContent = "";
+    // what is left of an emptied field would hide the placeholder
+    if (this.field.innerText === "\n") this.field.textContent = "";
   }
 
   // Enter sends, Shift+Enter is a new line
