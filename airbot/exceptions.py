@@ -84,3 +84,7 @@ class ThreadNotShown(AirbotError):
 
 class ReplyNotTyped(AirbotError):
     """The composer did not hold exactly the reply, so Send was not pressed."""
+
+
+class CannotListen(AirbotError):
+    """The webhook's address is taken or is not this machine's."""

@@ -22,6 +22,11 @@ def utcnow() -> datetime:
     return datetime.now(UTC)
 
 
+def iso(at: datetime) -> str:
+    """A time as tables and JSON hold it: `2026-11-22T10:27:03.120Z`."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+
+
 class Direction(StrEnum):
     INBOUND = "inbound"  # a guest or a co-traveller
     OUTBOUND = "outbound"  # the host's side, ourselves included
@@ -174,6 +179,16 @@ class Question:
     description: str | None
     texts: tuple[Message, ...]
     history: tuple[Message, ...]
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What storing a reading brought: new guest texts, and the decision in words."""
+
+    new_texts: int
+    reason: str
+    may_send: bool
+    opened: bool
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ Nothing here reads a clock, a page or a database. The rules, in one place:
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from dataclasses import dataclass
 from dataclasses import field
@@ -302,7 +303,8 @@ def _judge_absent(
 ) -> Verdict:
     guest = any(message.is_guest_text for message in after)
     if outcome is not None and outcome.refused:
-        reason = outcome.sentence or "the site refused the message"
+        sentence = outcome.sentence or "Airbnb refused the message"
+        reason = without_words_of(reply.message, sentence)
         return Verdict(ReplyStatus.FAILED, reason)
     if outcome is not None and not outcome.requested:
         again = reply.presses < MAX_PRESSES
@@ -338,6 +340,12 @@ def settle(
         reason = "pressed twice and not in the conversation"
         return replace(verdict, reason=reason, park=True)
     return Verdict(ReplyStatus.PENDING, "it never arrived: pressing once more")
+
+
+def without_words_of(reply: str, sentence: str) -> str:
+    """The site's sentence without what it quotes of the reply: that stays out of logs."""
+    words = {word for word in re.findall(r"\S{4,}", reply)}
+    return " ".join("…" if part in words else part for part in sentence.split())
 
 
 def normalise(text: str) -> str:

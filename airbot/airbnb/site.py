@@ -33,6 +33,7 @@ from airbot.browser import Browser
 from airbot.browser import Exchange
 from airbot.exceptions import ReplyNotTyped
 from airbot.exceptions import SiteChanged
+from airbot.exceptions import SiteUnavailable
 from airbot.exceptions import ThreadNotShown
 from airbot.models import InboxPage
 from airbot.models import PressOutcome
@@ -221,6 +222,9 @@ class Airbnb:
                 return ask()
             except StaleQuestion:
                 pass
+            except SiteUnavailable:
+                self._generation = 0  # the page may hang with it: a new one next time
+                raise
         self._load(self._standing)
         try:
             return ask()

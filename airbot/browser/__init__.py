@@ -12,8 +12,9 @@ Playwright puts typed text into its errors: none of them leaves this room.
 from __future__ import annotations
 
 from airbot.browser.find import find_browser
+from airbot.browser.find import install_browser
 from airbot.browser.life import Browser
 from airbot.browser.tab import Answer
 from airbot.browser.tab import Exchange
 
-__all__ = ["Answer", "Browser", "Exchange", "find_browser"]
+__all__ = ["Answer", "Browser", "Exchange", "find_browser", "install_browser"]

@@ -1,9 +1,12 @@
-"""Which Chromium to start, and whether its own sandbox works here."""
+"""Which Chromium to start, how to get one, and whether its own sandbox works here."""
 
 from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,6 +21,7 @@ KNOWN_BROWSERS = (
     "google-chrome-stable",
     "google-chrome",
 )
+AS_ROOT = ("sudo",) if os.geteuid() != 0 else ()
 
 
 def find_browser(setting: str = "") -> str:
@@ -54,3 +58,37 @@ def sandbox_works() -> bool:
             if Path(switch).read_text().strip() == "0":
                 return False
     return True
+
+
+def install_browser(say: Callable[[str], None]) -> str:
+    """Get a Chromium whichever way works; where it is.
+
+    Raises BrowserMissing when none does.
+    """
+    for get in (lambda: None, _install_playwrights, _install_distributions):
+        get()
+        with suppress(BrowserMissing):
+            found = find_browser()
+            say(f"the browser is {found}")
+            return found
+        say("no Chromium yet")
+    raise BrowserMissing("no Chromium could be installed: install your system's own")
+
+
+def _install_playwrights() -> None:
+    _run(sys.executable, "-m", "playwright", "install", "--with-deps", "chromium")
+
+
+def _install_distributions() -> None:
+    # Playwright's driver wants libatomic1, which a minimal Debian lacks.
+    if shutil.which("apt-get"):
+        _run(*AS_ROOT, "apt-get", "update", "-q")
+        _run(*AS_ROOT, "apt-get", "install", "-y", "-q", "chromium", "libatomic1")
+    elif shutil.which("dnf"):
+        _run(*AS_ROOT, "dnf", "install", "-y", "chromium")
+
+
+def _run(*command: str) -> None:
+    """Run an installer; its output goes where ours goes, so nothing can fill up."""
+    with suppress(OSError):
+        subprocess.run(command, stdin=subprocess.DEVNULL, timeout=900, check=False)

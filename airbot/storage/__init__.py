@@ -32,5 +32,9 @@ class Storage:
         self.outbox = Outbox(self.db)
         self.session = SessionStore(self.db)
 
+    def copy_to(self, path: Path) -> None:
+        """A whole copy, as of now, in a new file."""
+        self.db.copy_to(path)
+
     def close(self) -> None:
         self.db.close()

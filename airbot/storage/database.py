@@ -16,13 +16,13 @@ import threading
 from collections.abc import Iterator
 from collections.abc import Mapping
 from contextlib import contextmanager
-from datetime import UTC
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from airbot.exceptions import StorageError
 from airbot.models import SessionState
+from airbot.models import iso
 from airbot.models import utcnow
 from airbot.storage.schema import APPLICATION_ID
 from airbot.storage.schema import MIGRATIONS
@@ -33,10 +33,7 @@ Params = Mapping[str, Any]
 
 
 def to_text(at: datetime | None) -> str | None:
-    """A time as the tables hold it: `2026-11-22T10:27:03.120Z`."""
-    if at is None:
-        return None
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+    return None if at is None else iso(at)
 
 
 def to_time(text: str | None) -> datetime | None:
@@ -88,6 +85,12 @@ class Database:
     def read_one(self, sql: str, params: Params = {}) -> sqlite3.Row | None:
         rows = self.read(sql, params)
         return rows[0] if rows else None
+
+    def copy_to(self, path: Path) -> None:
+        """A whole copy, as of now, in a new file of our user's alone."""
+        with wrap_errors():
+            os.close(_open_private(path))
+            self._connection().execute("VACUUM INTO :path", {"path": str(path)})
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:

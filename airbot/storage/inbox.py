@@ -10,9 +10,10 @@ from __future__ import annotations
 from datetime import timedelta
 
 from airbot.models import Reading
+from airbot.models import Recorded
 from airbot.models import Reply
 from airbot.models import Thread
-from airbot.policy import Decision
+from airbot.models import TurnStatus
 from airbot.storage.database import Database
 from airbot.storage.database import Transaction
 from airbot.storage.database import to_text
@@ -31,52 +32,49 @@ class Inbox:
         max_age: timedelta,
         mark: str | None = None,
         reply: Reply | None = None,
-    ) -> Decision:
+    ) -> Recorded:
         """Store a reading and what follows from it for the thread's turn.
 
         `mark` is the list's row that led here (None keeps the stored one), `reply` the
-        claimed reply that is about to be sent, if any.
+        claimed reply that is about to be sent, if any: it is dropped where the reading
+        speaks against it.
         """
         thread = reading.thread
         with self._db.transaction() as tx:
             _save_thread(tx, thread, mark, to_text(reading.site_time))
-            _save_messages(tx, thread.id, reading)
-            return review(tx, thread.id, reading.site_time, max_age, reply)
-
-    def review(self, thread_id: str, reading: Reading, max_age: timedelta) -> Decision:
-        """Decide about a thread anew, after one of its replies has been settled."""
-        with self._db.transaction() as tx:
-            return review(tx, thread_id, reading.site_time, max_age)
+            new_texts = _save_messages(tx, thread.id, reading)
+            decision = review(tx, thread.id, reading.site_time, max_age, reply)
+        return Recorded(
+            new_texts=new_texts,
+            reason=decision.reason,
+            may_send=decision.close is None,
+            opened=bool(decision.texts) and decision.status == TurnStatus.NEW,
+        )
 
     def seen_marks(self) -> dict[str, str | None]:
         """What the list showed of each thread when it was last read."""
         rows = self._db.read("SELECT id, seen_mark FROM threads")
         return {row["id"]: row["seen_mark"] for row in rows}
 
-    def count_messages(self, thread_id: str) -> int:
-        """How many guest texts of a thread are known."""
-        (row,) = self._db.read(
-            """
-            SELECT COUNT(*) AS n FROM messages
-            WHERE thread_id = :id AND direction = 'inbound' AND kind = 'text'
-            """,
-            {"id": thread_id},
-        )
-        return int(row["n"])
+    def knows(self, thread_id: str) -> bool:
+        """Has the list ever shown this thread?"""
+        sql = "SELECT 1 FROM threads WHERE id = :id"
+        return self._db.read_one(sql, {"id": thread_id}) is not None
 
-    def resting_thread(self) -> str | None:
+    def resting_thread(self, preferred: str | None) -> str | None:
         """A thread with nothing unanswered: an open one marks itself read."""
         row = self._db.read_one(
             """
             SELECT t.id FROM threads t
-            WHERE t.seen_mark IS NOT NULL AND t.hosted
+            WHERE t.seen_mark IS NOT NULL
               AND (SELECT m.direction FROM messages m WHERE m.thread_id = t.id
                    AND m.kind != 'notice' ORDER BY m.position DESC LIMIT 1)
                   != 'inbound'
               AND NOT EXISTS (SELECT 1 FROM turns u WHERE u.thread_id = t.id
                               AND u.status IN ('new', 'asked'))
-            ORDER BY t.activity_at DESC LIMIT 1
-            """
+            ORDER BY t.id = :preferred DESC, t.activity_at DESC LIMIT 1
+            """,
+            {"preferred": preferred},
         )
         return row["id"] if row else None
 
@@ -116,8 +114,10 @@ def _save_thread(
     )
 
 
-def _save_messages(tx: Transaction, thread_id: str, reading: Reading) -> None:
-    first = _first_position(tx, thread_id, [m.id for m in reading.messages])
+def _save_messages(tx: Transaction, thread_id: str, reading: Reading) -> int:
+    """Store the messages as they are shown now; how many guest texts are new."""
+    known = _known_positions(tx, thread_id)
+    first = _first_position(known, reading)
     for index, message in enumerate(reading.messages):
         tx.execute(
             """
@@ -145,13 +145,18 @@ def _save_messages(tx: Transaction, thread_id: str, reading: Reading) -> None:
                 "note": message.note,
             },
         )
+    return sum(1 for m in reading.messages if m.is_guest_text and m.id not in known)
 
 
-def _first_position(tx: Transaction, thread_id: str, ids: list[str]) -> int:
-    """Where a reading begins: after all that is stored and no longer shown."""
+def _known_positions(tx: Transaction, thread_id: str) -> dict[str, int]:
     rows = tx.execute(
         "SELECT id, position FROM messages WHERE thread_id = :id", {"id": thread_id}
     )
-    shown = set(ids)
-    older = [row["position"] for row in rows if row["id"] not in shown]
+    return {row["id"]: row["position"] for row in rows}
+
+
+def _first_position(known: dict[str, int], reading: Reading) -> int:
+    """Where a reading begins: after all that is stored and no longer shown."""
+    shown = {message.id for message in reading.messages}
+    older = [position for id_, position in known.items() if id_ not in shown]
     return max(older, default=-1) + 1

@@ -44,6 +44,13 @@ class Outbox:
         )
         return reply_from_row(row) if row else None
 
+    def with_status(self, status: str) -> list[Reply]:
+        rows = self._db.read(
+            "SELECT * FROM queue_outbox WHERE status = :status ORDER BY created_at",
+            {"status": status},
+        )
+        return [reply_from_row(row) for row in rows]
+
     def of_turn(self, turn_id: str) -> Reply | None:
         row = self._db.read_one(
             "SELECT * FROM queue_outbox WHERE turn_id = :id", {"id": turn_id}
@@ -158,7 +165,6 @@ class Outbox:
         self,
         reply: Reply,
         reason: str,
-        now: datetime,
         again_at: datetime | None = None,
         counted: bool = False,
     ) -> Reply:

@@ -65,7 +65,7 @@ CREATE TABLE turns (
     attempts INTEGER NOT NULL DEFAULT 0,
     refusals INTEGER NOT NULL DEFAULT 0,
     next_attempt_at TEXT,
-    asked_at TEXT,
+    asked_at TEXT,                    -- since when the AI has it; null when it has not
     created_at TEXT NOT NULL,
     changed_at TEXT NOT NULL
 ) STRICT;

@@ -87,13 +87,24 @@ class Turns:
             )
         return turn_from_row(rows[0]) if rows else None
 
-    def waits_for_answer(self) -> bool:
-        """Is any turn still with the AI, or to be asked?"""
-        return bool(
-            self._db.read(
-                "SELECT 1 FROM turns WHERE status IN ('new', 'asked') LIMIT 1"
-            )
+    def waits_for_answer(self, until: datetime) -> bool:
+        """Is any turn with the AI, or to be asked before `until`?"""
+        row = self._db.read_one(
+            """
+            SELECT 1 FROM turns
+            WHERE status = 'new' OR status = 'asked'
+                AND (asked_at IS NOT NULL OR next_attempt_at <= :until)
+            """,
+            {"until": to_text(until)},
         )
+        return row is not None
+
+    def open_questions(self) -> list[Question]:
+        """All turns that wait for an answer, as the AI is told about them."""
+        rows = self._db.read(
+            "SELECT * FROM turns WHERE status IN ('new', 'asked') ORDER BY first_at"
+        )
+        return [self.question(turn_from_row(row)) for row in rows]
 
     def question(self, turn: Turn) -> Question:
         """All that the AI is told about a turn."""
@@ -130,7 +141,7 @@ class Turns:
         self._change(
             turn.id,
             """
-            UPDATE turns SET reason = :reason, next_attempt_at = :at,
+            UPDATE turns SET reason = :reason, next_attempt_at = :at, asked_at = NULL,
                 refusals = refusals + :refused, changed_at = :now
             WHERE id = :id AND status = 'asked' RETURNING id
             """,

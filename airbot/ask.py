@@ -1,0 +1,107 @@
+"""ASK: every turn is handed to the AI, until it answers or the turn is too old.
+
+A turn is `asked` and committed before the POST, so that a callback may come before the
+POST's own reply. Waiting is a time in the database, never a sleeping thread.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import datetime
+from datetime import timedelta
+
+from airbot import policy
+from airbot.ai import AI
+from airbot.ai import AIAnswer
+from airbot.ai import ReplyRefused
+from airbot.ai import callback_url
+from airbot.ai import clean_reply
+from airbot.config import Config
+from airbot.exceptions import AIError
+from airbot.models import Turn
+from airbot.models import TurnStatus
+from airbot.models import utcnow
+from airbot.storage import Storage
+
+logger = logging.getLogger(__name__)
+
+AI_NAME = "AI"
+
+
+class Asker:
+    """Asks the AI about turns, one at a time; several threads may do so at once."""
+
+    def __init__(
+        self,
+        storage: Storage,
+        ai: AI,
+        config: Config,
+        callback_base: str,
+        reply_waits: Callable[[], None],
+        now: Callable[[], datetime] = utcnow,
+    ) -> None:
+        self._storage = storage
+        self._ai = ai
+        self._config = config
+        self._callback_base = callback_base
+        self._reply_waits = reply_waits
+        self._now = now
+        self._max_age = timedelta(hours=config.sync.max_age_hours)
+
+    def ask_one(self) -> bool:
+        """Ask about the next turn that is due; False when none is."""
+        now = self._now()
+        site_now = self._storage.session.get().site_time(now)
+        if expired := self._storage.turns.expire(now, site_now, self._max_age):
+            logger.info("%d turns are too old to be answered", expired)
+        again_at = now + timedelta(seconds=self._config.ai.answer_within_sec)
+        turn = self._storage.turns.claim_next(now, again_at)
+        if turn is None:
+            return False
+        self._ask(turn)
+        return True
+
+    def _ask(self, turn: Turn) -> None:
+        key = self._storage.session.token_key()
+        url = callback_url(self._callback_base, turn.id, key)
+        try:
+            answer = self._ai.ask(self._storage.turns.question(turn), url)
+        except AIError as e:
+            self._not_taken(turn, e)
+        else:
+            self._taken(turn, answer)
+
+    def _taken(self, turn: Turn, answer: AIAnswer) -> None:
+        if answer.action == "ignore":
+            reason = "the AI said: no reply"
+            self._storage.turns.close(turn.id, TurnStatus.IGNORED, reason, self._now())
+        elif answer.action == "reply":
+            self._answered(turn, answer.message or "")
+        logger.info("turn %s is %s", turn.id[:8], _done(answer.action))
+
+    def _answered(self, turn: Turn, message: str) -> None:
+        try:
+            text = clean_reply(message, self._config.send.max_chars)
+        except ReplyRefused as e:
+            reason = f"the AI's answer cannot be sent: {e}"
+            self._storage.turns.close(turn.id, TurnStatus.FAILED, reason, self._now())
+            logger.error("turn %s failed: %s", turn.id[:8], reason)
+            return
+        self._storage.outbox.enqueue(turn, text, AI_NAME, self._now())
+        self._reply_waits()
+
+    def _not_taken(self, turn: Turn, e: AIError) -> None:
+        now = self._now()
+        if e.permanent and turn.refusals + 1 >= self._config.ai.max_attempts:
+            self._storage.turns.close(turn.id, TurnStatus.FAILED, str(e), now)
+            logger.error("turn %s failed: %s", turn.id[:8], e)
+            return
+        wait = policy.backoff_s(turn.attempts)
+        at = now + timedelta(seconds=wait)
+        self._storage.turns.ask_again(turn, str(e), at, e.permanent, now)
+        logger.warning("turn %s: %s; again in %.0f s", turn.id[:8], e, wait)
+
+
+def _done(action: str) -> str:
+    return {"reply": "answered", "ignore": "ignored"}.get(action, "with the AI")

@@ -1,0 +1,16 @@
+"""airbot as it runs: `airbot` in the foreground, and one cycle with `--once`.
+
+    parts.py    what is made and joined
+    gate.py     whether Airbnb may be asked, and what its troubles mean
+    once.py     one cycle
+    dry_run.py  one reading, on a copy
+    service.py  the scheduler, signals, the order of stopping
+"""
+
+from __future__ import annotations
+
+from airbot.daemon.dry_run import run_dry
+from airbot.daemon.once import run_once
+from airbot.daemon.service import Daemon
+
+__all__ = ["Daemon", "run_dry", "run_once"]

@@ -1,0 +1,137 @@
+"""The session's gate: SYNC and SEND run only while Airbnb may be asked.
+
+    login, captcha   shut until `airbot reconnect`, also over a restart
+    unavailable      opens again after a backoff, or when Airbnb said so (Retry-After)
+    unknown          opens after 15 minutes and after 1 hour; then a person must look
+
+Nothing that is queued is lost while it is shut: the webhook stays open.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Callable
+from datetime import datetime
+from datetime import timedelta
+
+from airbot import policy
+from airbot.browser import Browser
+from airbot.exceptions import BrowserMissing
+from airbot.exceptions import SiteError
+from airbot.exceptions import SiteUnavailable
+from airbot.exceptions import StorageError
+from airbot.models import SessionState
+from airbot.models import utcnow
+from airbot.storage import Storage
+
+logger = logging.getLogger("airbot.session")
+
+PERSON_NEEDED = frozenset({SessionState.LOGIN, SessionState.CAPTCHA})
+UNKNOWN_WAITS = (timedelta(minutes=15), timedelta(hours=1))
+RETRY_AFTER_CAP_S = 1800.0
+WHAT_TO_DO = {
+    SessionState.LOGIN: "airbot is paused until a person runs: airbot reconnect",
+    SessionState.CAPTCHA: "airbot is paused until a person runs: airbot reconnect",
+    SessionState.UNKNOWN: "airbot does nothing there until it understands the page",
+    SessionState.UNAVAILABLE: "airbot tries again later",
+}
+
+
+class Stopped(Exception):
+    """A job ends early because the program does."""
+
+
+class Gate:
+    """Runs jobs against Airbnb, and keeps how we stand with it."""
+
+    def __init__(
+        self,
+        storage: Storage,
+        browser: Browser,
+        now: Callable[[], datetime] = utcnow,
+    ) -> None:
+        self._storage = storage
+        self._browser = browser
+        self._now = now
+
+    def is_open(self, patient: bool = True) -> bool:
+        """May Airbnb be asked now? An impatient person's own run need not wait."""
+        session = self._storage.session.get()
+        if session.state in PERSON_NEEDED:
+            return False
+        if session.state == SessionState.OK or not patient:
+            return True
+        return session.next_try_at is not None and session.next_try_at <= self._now()
+
+    def run(self, name: str, job: Callable[[], object], patient: bool = True) -> bool:
+        """Run a job if the gate is open; False when it was shut, or the job failed."""
+        room = logging.getLogger(f"airbot.{name}")
+        started_at, clock = self._now(), time.monotonic()
+        try:
+            if not self.is_open(patient):
+                return False
+            outcome = job()
+            self._well()
+        except SiteError as e:
+            self._trouble(e)
+            outcome, failed = e, True
+        except BrowserMissing as e:
+            room.error("%s: run airbot install-browser", e)
+            return False
+        except StorageError as e:
+            room.error("%s: nothing is done until it can be recorded", e)
+            return False
+        except Stopped:
+            return False
+        else:
+            failed = False
+        self._note(name, started_at, time.monotonic() - clock, str(outcome), failed)
+        return not failed
+
+    def _note(
+        self, name: str, at: datetime, took_s: float, outcome: str, failed: bool
+    ) -> None:
+        took_ms = round(took_s * 1000)
+        self._storage.session.add_cycle(name, at, took_ms, outcome)
+        if not failed and outcome != "0":
+            logging.getLogger(f"airbot.{name}").info("%s (%d ms)", outcome, took_ms)
+
+    def _well(self) -> None:
+        if self._storage.session.get().state == SessionState.OK:
+            return
+        self._storage.session.set_state(SessionState.OK, "Airbnb answers", self._now())
+        logger.info("Airbnb answers again")
+
+    def _trouble(self, e: SiteError) -> None:
+        """Store what is wrong, say it once, and free the profile where it pauses us."""
+        state = SessionState(e.state)
+        now = self._now()
+        tries = self._tries(state)
+        changed = self._storage.session.set_state(
+            state, str(e), now, _next_try(e, state, tries, now)
+        )
+        if changed or state in PERSON_NEEDED:
+            logger.error("%s; %s", e, WHAT_TO_DO[state])
+        else:
+            logger.warning("%s, for the %d. time in a row", e, tries + 1)
+        if state in PERSON_NEEDED:
+            self._browser.close()
+
+    def _tries(self, state: SessionState) -> int:
+        session = self._storage.session.get()
+        return session.tries if session.state == state else 0
+
+
+def _next_try(
+    e: SiteError, state: SessionState, tries: int, now: datetime
+) -> datetime | None:
+    if state == SessionState.UNKNOWN and tries < len(UNKNOWN_WAITS):
+        return now + UNKNOWN_WAITS[tries]
+    if state != SessionState.UNAVAILABLE:
+        return None
+    wait = policy.backoff_s(tries + 1) * random.uniform(1.0, 1.3)
+    if isinstance(e, SiteUnavailable) and e.retry_after_s:
+        wait = max(wait, min(e.retry_after_s, RETRY_AFTER_CAP_S))
+    return now + timedelta(seconds=wait)

@@ -1,0 +1,82 @@
+"""`airbot --once`: one cycle, for cron: SYNC, ASK, wait for the answers, SEND."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+from airbot.config import Config
+from airbot.daemon.gate import PERSON_NEEDED
+from airbot.daemon.parts import Parts
+from airbot.daemon.parts import running_parts
+from airbot.models import SessionState
+from airbot.models import utcnow
+from airbot.storage import Storage
+
+DONE, TRY_AGAIN, PERSON = 0, 1, 77
+ASK_THREADS = 3
+LOOK_EVERY_S = 0.1
+
+
+def run_once(
+    config: Config,
+    wait_s: float,
+    browser_arguments: tuple[str, ...] = (),
+    say: Callable[[str], None] = print,
+) -> int:
+    """Run one cycle and print one line about it; the exit code."""
+    with running_parts(config, browser_arguments) as parts:
+        try:
+            read = parts.gate.run("sync", parts.syncer.run, patient=False)
+            if read:
+                _ask_and_send(parts, wait_s)
+                parts.browser.save_cookies()
+        finally:
+            parts.browser.close()
+        say(_summary(parts))
+        return exit_code(parts.storage, read)
+
+
+def _ask_and_send(parts: Parts, wait_s: float) -> None:
+    """Ask in a small pool; send from this thread, which owns the browser."""
+    end = time.monotonic() + wait_s
+    until = utcnow() + timedelta(seconds=wait_s)
+    pool = ThreadPoolExecutor(ASK_THREADS, thread_name_prefix="ask")
+    try:
+        _send(parts)
+        while time.monotonic() < end and parts.storage.turns.waits_for_answer(until):
+            asking = [pool.submit(parts.asker.ask_one) for _ in range(ASK_THREADS)]
+            while not all(future.done() for future in asking):
+                _send_if_wanted(parts)
+            if not any(future.result() for future in asking):
+                _send_if_wanted(parts)
+        _send(parts)
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _send_if_wanted(parts: Parts) -> None:
+    if parts.send_wanted.wait(LOOK_EVERY_S):
+        _send(parts)
+
+
+def _send(parts: Parts) -> None:
+    parts.send_wanted.clear()
+    parts.gate.run("send", parts.sender.run, patient=False)
+
+
+def _summary(parts: Parts) -> str:
+    session = parts.storage.session.get()
+    counts = parts.storage.outbox.counts()
+    shown = ", ".join(f"{n} {status}" for status, n in sorted(counts.items()))
+    return f"airbot: session {session.state}; outbox: {shown or 'empty'}"
+
+
+def exit_code(storage: Storage, read: bool) -> int:
+    """0 done, 1 try again, 77 a person is needed at Airbnb."""
+    state = storage.session.get().state
+    if state in PERSON_NEEDED:
+        return PERSON
+    return DONE if read and state == SessionState.OK else TRY_AGAIN

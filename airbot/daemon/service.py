@@ -1,0 +1,154 @@
+"""The daemon: APScheduler runs SYNC, ASK and SEND; the main thread keeps watch.
+
+    browser   one worker: SYNC and SEND, in the only thread that uses the browser
+    ask       three workers: a slow AI never holds up the browser
+    webhook   waitress' own threads: they store, and set `send_wanted`
+
+A reply that arrives sets an Event. Only the main thread calls the scheduler (a job that
+does can deadlock its shutdown): it brings SEND forward for as long as the Event is set,
+because bringing a job forward while it runs is lost.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+from collections.abc import Callable
+
+from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from airbot.config import Config
+from airbot.daemon.gate import Stopped
+from airbot.daemon.parts import Parts
+from airbot.daemon.parts import running_parts
+from airbot.models import utcnow
+
+logger = logging.getLogger("airbot.daemon")
+
+ASK_THREADS = 3
+ASK_EVERY_S = 5
+TICK_S = 5.0
+HURRY_S = 0.05
+JITTER = 0.1  # of an interval
+FINISH_S = 5.0  # how long a job in hand may go on when we stop
+CLOSE_S = 3.0
+
+
+class Daemon:
+    """Runs until SIGTERM, SIGINT or `stop()`."""
+
+    def __init__(self, config: Config, browser_arguments: tuple[str, ...] = ()) -> None:
+        self._config = config
+        self._browser_arguments = browser_arguments
+        self._stop = threading.Event()
+        self._ask_wanted = threading.Event()
+
+    def stop(self, *_: object) -> None:
+        """End soon; also the signals' handler, so it does nothing more than this."""
+        self._stop.set()
+
+    def run(self, ready: Callable[[Parts], None] = lambda parts: None) -> int:
+        """The daemon's whole life; its exit code. `ready` is told when it serves."""
+        with running_parts(self._config, self._browser_arguments) as parts:
+            if threading.current_thread() is threading.main_thread():
+                signal.signal(signal.SIGTERM, self.stop)
+                signal.signal(signal.SIGINT, self.stop)
+            scheduler = self._scheduler(parts)
+            scheduler.start()
+            logger.info("webhook on port %d, database %s", parts.server.port, "open")
+            ready(parts)
+            try:
+                self._watch(parts, scheduler)
+            finally:
+                self._end(parts, scheduler)
+        return 0
+
+    def _scheduler(self, parts: Parts) -> BackgroundScheduler:
+        scheduler = BackgroundScheduler(
+            timezone="UTC",
+            executors={
+                "browser": ThreadPoolExecutor(1),
+                "ask": ThreadPoolExecutor(ASK_THREADS),
+            },
+            # The default drops a run that had to wait for a worker for over a second.
+            job_defaults={
+                "coalesce": True,
+                "max_instances": 1,
+                "misfire_grace_time": None,
+            },
+        )
+
+        def every(seconds: float, id_: str, job: Callable[[], None], pool: str) -> None:
+            scheduler.add_job(
+                job,
+                "interval",
+                seconds=seconds,
+                jitter=seconds * JITTER,
+                id=id_,
+                executor=pool,
+                next_run_time=utcnow(),
+            )
+
+        sync, send = self._config.sync, self._config.send
+        every(sync.interval_sec, "sync", lambda: self._sync(parts), "browser")
+        every(send.interval_sec, "send", lambda: self._send(parts), "browser")
+        for number in range(ASK_THREADS):
+            every(ASK_EVERY_S, f"ask-{number}", lambda: self._ask(parts), "ask")
+        return scheduler
+
+    # The jobs
+
+    def _sync(self, parts: Parts) -> None:
+        def between_threads() -> None:
+            if self._stop.is_set():
+                raise Stopped
+            self._ask_wanted.set()
+            if parts.send_wanted.is_set():
+                self._send(parts)
+
+        if parts.gate.run("sync", lambda: parts.syncer.run(between_threads)):
+            parts.gate.run("cookies", parts.browser.save_cookies)
+
+    def _send(self, parts: Parts) -> None:
+        parts.send_wanted.clear()
+        if parts.gate.run("send", lambda: parts.sender.run(self._stop.is_set)):
+            self._ask_wanted.set()  # a guest may have written inside of the send
+
+    def _ask(self, parts: Parts) -> None:
+        self._ask_wanted.clear()
+        while not self._stop.is_set() and parts.asker.ask_one():
+            pass
+
+    # The main thread
+
+    def _watch(self, parts: Parts, scheduler: BackgroundScheduler) -> None:
+        ask_jobs = [f"ask-{number}" for number in range(ASK_THREADS)]
+        waited = 0.0
+        while not self._stop.wait(HURRY_S):
+            if parts.send_wanted.is_set():
+                scheduler.modify_job("send", next_run_time=utcnow())
+            if self._ask_wanted.is_set():
+                for id_ in ask_jobs:
+                    scheduler.modify_job(id_, next_run_time=utcnow())
+            waited += HURRY_S
+            if waited > TICK_S:
+                waited = 0.0
+                scheduler.wakeup()  # it oversleeps when the clock is put forward
+
+    def _end(self, parts: Parts, scheduler: BackgroundScheduler) -> None:
+        """Stop in order: no new jobs, the browser in its own thread, then the rest."""
+        logger.info("stopping")
+        closed = threading.Event()
+
+        def close() -> None:
+            parts.browser.close()
+            closed.set()
+
+        scheduler.remove_all_jobs()
+        scheduler.add_job(close, executor="browser")
+        if not closed.wait(FINISH_S):
+            parts.browser.kill()  # a call that hangs in it fails now
+            closed.wait(CLOSE_S)
+        scheduler.shutdown(wait=False)

@@ -1,0 +1,82 @@
+"""Log lines: one event a line, `TIME LEVEL room: sentence`, to stderr and to files.
+
+Ids, never people: no room logs what anybody wrote. Under systemd the journal has the
+time, and a `<n>` in front is the priority.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Collection
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+
+FILE_BYTES = 5_000_000
+FILES_KEPT = 5
+PRIORITIES = {"DEBUG": 7, "INFO": 6, "WARNING": 4, "ERROR": 3, "CRITICAL": 2}
+API_ROOMS = frozenset({"webhook"})
+WORKER_ROOMS = frozenset({"sync", "ask", "send"})
+# Loggers of others, by what they would add: two lines a run, addresses with tokens, a
+# warning for each queued call, and what is left of a browser that was killed.
+QUIET = {
+    "apscheduler": logging.CRITICAL,
+    "urllib3": logging.ERROR,
+    "waitress": logging.ERROR,
+    "waitress.queue": logging.ERROR,
+    "asyncio": logging.CRITICAL,
+}
+
+
+class LineFormatter(logging.Formatter):
+    """`2026-11-22T10:27:03Z INFO sync: 15 threads, 1 changed`"""
+
+    def __init__(self, journal: bool = False) -> None:
+        super().__init__()
+        self._journal = journal
+
+    def format(self, record: logging.LogRecord) -> str:
+        said = record.getMessage()
+        if record.exc_info:
+            said += " " + self.formatException(record.exc_info)
+        # One line an event, and no forged ones.
+        said = said.replace("\r", "\\r").replace("\n", "\\n")
+        if self._journal:
+            return f"<{PRIORITIES.get(record.levelname, 6)}>{room_of(record)}: {said}"
+        at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(record.created))
+        return f"{at} {record.levelname} {room_of(record)}: {said}"
+
+
+def room_of(record: logging.LogRecord) -> str:
+    """`airbot.storage.outbox` is the room `storage`; others keep their name."""
+    parts = record.name.split(".")
+    return parts[1] if parts[0] == "airbot" and len(parts) > 1 else parts[0]
+
+
+def start_logging(level: str, folder: Path | None) -> None:
+    """Set up the root logger, once, for the program that this process is."""
+    root = logging.getLogger()
+    root.handlers.clear()
+    root.setLevel(level)
+    screen = logging.StreamHandler()
+    screen.setFormatter(LineFormatter(journal="JOURNAL_STREAM" in os.environ))
+    root.addHandler(screen)
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        root.addHandler(_file(folder / "app.log", None))
+        root.addHandler(_file(folder / "api.log", API_ROOMS))
+        root.addHandler(_file(folder / "worker.log", WORKER_ROOMS))
+    logging.captureWarnings(True)
+    logging.raiseExceptions = False
+    for name, quiet in QUIET.items():
+        logging.getLogger(name).setLevel(quiet)
+
+
+def _file(path: Path, rooms: Collection[str] | None) -> logging.Handler:
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    handler = RotatingFileHandler(path, maxBytes=FILE_BYTES, backupCount=FILES_KEPT)
+    handler.setFormatter(LineFormatter())
+    if rooms is not None:
+        handler.addFilter(lambda record: room_of(record) in rooms)
+    return handler

@@ -1,0 +1,222 @@
+"""SEND: a reply's way into the conversation, and the proof that it stands there.
+
+    claim      the row is `processing`; a death from here on puts it back to `pending`
+    read       has a person answered, has the guest written again, is it too old?
+    open       the conversation, over the network; is it that conversation?
+    type       line by line, and read the composer back
+    read       once more, in the page: the same questions; its last message is the anchor
+    record     one commit: the attempt, `send_started_at`, the anchor. THE BOUNDARY
+    press      once
+    prove      load the conversation anew: exactly one new message of ours = `sent`
+
+After the boundary a row is `uncertain` unless a reading decides. It is read again until
+it is found, or two counting readings, `settle_sec` apart, show nothing: then Send is
+pressed a second and last time. What no reading can decide is parked for a person.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import datetime
+from datetime import timedelta
+
+from airbot import policy
+from airbot.airbnb import Airbnb
+from airbot.config import Config
+from airbot.exceptions import ReplyNotTyped
+from airbot.exceptions import SiteError
+from airbot.exceptions import ThreadNotShown
+from airbot.models import PressOutcome
+from airbot.models import Reading
+from airbot.models import Reply
+from airbot.models import ReplyStatus
+from airbot.models import utcnow
+from airbot.policy import Verdict
+from airbot.storage import Storage
+
+logger = logging.getLogger(__name__)
+
+
+class Sender:
+    """Sends the replies that wait, one at a time, in the browser's own thread."""
+
+    def __init__(
+        self,
+        storage: Storage,
+        site: Airbnb,
+        config: Config,
+        now: Callable[[], datetime] = utcnow,
+    ) -> None:
+        self._storage = storage
+        self._outbox = storage.outbox
+        self._site = site
+        self._limits = config.send
+        self._settle_after = timedelta(seconds=config.send.settle_sec)
+        self._max_age = timedelta(hours=config.sync.max_age_hours)
+        self._now = now
+
+    def run(self, stopping: Callable[[], bool] = lambda: False) -> int:
+        """Settle and send all that is due; how many replies were dealt with."""
+        self._recover()
+        done = 0
+        while not stopping() and (self.settle_one() or self.send_one()):
+            done += 1
+        return done
+
+    def _recover(self) -> None:
+        # Nothing is in hand now: what is `processing` was left by a death or an error.
+        if left := self._outbox.recover():
+            logger.warning("%d replies were left in the middle", left)
+
+    def send_one(self) -> bool:
+        """Deal with the next reply that is due; False when none is."""
+        reply = self._outbox.claim_next(
+            self._now(), self._limits.max_per_thread_hour, self._limits.max_per_hour
+        )
+        if reply is None:
+            return False
+        try:
+            self._send(reply)
+        except ThreadNotShown as e:
+            self._not_shown(reply, e)
+        except ReplyNotTyped as e:
+            self._try_later(reply, str(e))
+        except SiteError as e:
+            # Not this reply's fault: it waits for the session, and is not counted.
+            self._outbox.release(reply, str(e))
+            raise
+        return True
+
+    def settle_one(self) -> bool:
+        """Read the thread of an uncertain reply once more; False when none is due."""
+        reply = self._outbox.next_unsettled(self._now())
+        if reply is None:
+            return False
+        self._prove(reply, _remembered(reply))
+        return True
+
+    # Before the boundary
+
+    def _send(self, reply: Reply) -> None:
+        reading = self._site.ask_thread(reply.thread_id)
+        if not self._may_send(reply, reading):
+            return
+        self._site.open_thread(reply.thread_id)
+        self._site.type_reply(reply.message)
+        reading = self._site.ask_thread(reply.thread_id)
+        if not self._may_send(reply, reading):
+            self._site.empty_composer()
+            return
+        self._site.check_typed(reply.thread_id, reply.message)
+        anchor = reading.messages[-1].id if reading.messages else None
+        self._press(self._outbox.start_press(reply, anchor, self._now()))
+
+    def _may_send(self, reply: Reply, reading: Reading) -> bool:
+        if reply.presses and self._arrived_after_all(reply, reading):
+            return False
+        recorded = self._storage.inbox.record(reading, self._max_age, reply=reply)
+        if not recorded.may_send:
+            logger.info("reply %s is not sent: %s", reply.id[:8], recorded.reason)
+        return recorded.may_send
+
+    def _arrived_after_all(self, reply: Reply, reading: Reading) -> bool:
+        """Before a second press: does the first one stand there by now?"""
+        verdict = policy.judge(reply, None, reading, self._outbox.taken(reply))
+        if verdict.absent:
+            return False
+        self._conclude(reply, verdict, reading)
+        return True
+
+    def _not_shown(self, reply: Reply, e: ThreadNotShown) -> None:
+        if self._storage.inbox.knows(reply.thread_id):
+            self._try_later(reply, str(e))
+        else:
+            self._outbox.fail(reply, str(e), self._now())
+            logger.error("reply %s failed: %s", reply.id[:8], e)
+
+    def _try_later(self, reply: Reply, reason: str) -> None:
+        now = self._now()
+        if reply.attempts + 1 >= self._limits.max_attempts:
+            self._outbox.fail(reply, reason, now)
+            logger.error("reply %s failed: %s", reply.id[:8], reason)
+            return
+        wait = policy.backoff_s(reply.attempts + 1)
+        again_at = now + timedelta(seconds=wait)
+        self._outbox.release(reply, reason, again_at, counted=True)
+        logger.warning(
+            "reply %s: %s; again in %.0f s", reply.id[:8], reason, wait
+        )
+
+    # Behind the boundary
+
+    def _press(self, reply: Reply) -> None:
+        try:
+            outcome = self._site.press_send()
+        except SiteError as e:
+            self._unproven(reply, e)
+            raise
+        self._prove(self._outbox.press_seen(reply, outcome), outcome)
+
+    def _prove(self, reply: Reply, outcome: PressOutcome | None) -> None:
+        """Read the conversation from a page loaded now, and write down what it says."""
+        try:
+            reading = self._site.open_thread(reply.thread_id)
+        except ThreadNotShown as e:
+            self._unproven(reply, e)
+            return
+        except SiteError as e:
+            self._unproven(reply, e)
+            raise
+        verdict = policy.judge(reply, outcome, reading, self._outbox.taken(reply))
+        self._conclude(reply, verdict, reading)
+
+    def _conclude(self, reply: Reply, verdict: Verdict, reading: Reading) -> None:
+        now = self._now()
+        verdict = policy.settle(reply, verdict, now, self._settle_after)
+        again_at = self._look_again_at(reply, verdict, now)
+        reply = self._outbox.conclude(reply, verdict, now, again_at)
+        self._storage.inbox.record(reading, self._max_age)
+        _tell(reply, verdict)
+
+    def _look_again_at(
+        self, reply: Reply, verdict: Verdict, now: datetime
+    ) -> datetime | None:
+        if verdict.status == ReplyStatus.PENDING:
+            pressed_twice_is_due = reply.absent_readings > 0
+            wait = 0.0 if pressed_twice_is_due else policy.backoff_s(reply.attempts)
+            return now + timedelta(seconds=wait)
+        if verdict.absent:
+            return (reply.first_absent_at or now) + self._settle_after
+        return now + timedelta(seconds=self._limits.interval_sec)
+
+    def _unproven(self, reply: Reply, e: SiteError | ThreadNotShown) -> None:
+        now = self._now()
+        again_at = now + timedelta(seconds=self._limits.interval_sec)
+        verdict = Verdict(ReplyStatus.UNCERTAIN, str(e))
+        verdict = policy.settle(reply, verdict, now, self._settle_after)
+        _tell(self._outbox.conclude(reply, verdict, now, again_at), verdict)
+
+
+def _remembered(reply: Reply) -> PressOutcome | None:
+    """What was seen of the press, when it was in another run."""
+    if reply.request is None:
+        return None
+    refused = reply.request == "refused"
+    return PressOutcome(reply.request != "none", refused, None)
+
+
+def _tell(reply: Reply, verdict: Verdict) -> None:
+    id_ = reply.id[:8]
+    if verdict.status == ReplyStatus.SENT:
+        note = f" ({verdict.reason})" if verdict.reason else ""
+        logger.info(
+            "reply %s stands there as message %s%s",
+            id_,
+            verdict.site_message_id,
+            note,
+        )
+    elif verdict.status == ReplyStatus.UNCERTAIN:
+        logger.warning("reply %s is uncertain: %s", id_, verdict.reason)
+    else:
+        logger.warning("reply %s is %s: %s", id_, reply.status, verdict.reason)
