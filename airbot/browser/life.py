@@ -73,7 +73,8 @@ class Browser:
         self._playwright: Playwright | None = None
         self._context: BrowserContext | None = None
         self._tab: Tab | None = None
-        self._drivers_before: set[int] = set()
+        self._others: set[int] = set()  # drivers of other browsers of this process
+        self._driver: set[int] | None = None
         self._in_job = False
         self._started_at = 0.0
         self._memory_checked_at = 0.0
@@ -141,8 +142,9 @@ class Browser:
         self.profile.mkdir(parents=True, exist_ok=True, mode=0o700)
         processes.end_leftovers(self.profile)
         with self._deadline("starting the browser", LAUNCH_DEADLINE_S):
-            self._drivers_before = processes.drivers()
+            self._others, self._driver = processes.drivers(), None
             self._playwright = sync_playwright().start()
+            self._driver = processes.drivers() - self._others
             self._context = self._playwright.chromium.launch_persistent_context(
                 self.profile,
                 executable_path=executable,
@@ -197,7 +199,10 @@ class Browser:
         processes.kill_browser(self._driver_pids(), self.profile)
 
     def _driver_pids(self) -> set[int]:
-        return processes.drivers() - self._drivers_before
+        """Ours alone: remembered, or, while it starts, the one that is new."""
+        if self._driver is not None:
+            return self._driver
+        return processes.drivers() - self._others
 
     def _drop(self) -> None:
         """Forget the browser. stop() always: without it the next start() fails."""

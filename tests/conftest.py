@@ -1,0 +1,95 @@
+"""What the tests share: a simulated Airbnb, a demo AI, a real browser, a real database.
+
+Nothing leaves the machine: Python's sockets refuse every address that is not loopback,
+and the browser finds no other host.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airbot.airbnb import Airbnb
+from airbot.browser import Browser
+from airbot.config import Config
+from airbot.config import is_loopback
+from airbot.sandbox.ai import DemoAI
+from airbot.sandbox.demo import LOOPBACK_ONLY
+from airbot.sandbox.demo import sandbox_config
+from airbot.sandbox.site import AirbnbSite
+from airbot.storage import Storage
+
+ENVIRONMENT = (
+    "AI_WEBHOOK_URL AI_WEBHOOK_SECRET API_HOST API_PORT API_PUBLIC_URL API_SECRET "
+    "AIRBNB_BASE_URL PLAYWRIGHT_SESSION_DIR AIRBNB_HEADLESS AIRBNB_BROWSER AIRBOT_DB "
+    "AIRBOT_CONFIG SCRAPE_INTERVAL_SEC SEND_WORKER_INTERVAL_SEC"
+).split()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def nothing_leaves_the_machine() -> Iterator[None]:
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: Any) -> None:
+        if self.family in (socket.AF_INET, socket.AF_INET6):
+            assert is_loopback(str(address[0])), f"a test wanted to reach {address}"
+        connect(self, address)
+
+    socket.socket.connect = guarded  # type: ignore[method-assign]
+    yield
+    socket.socket.connect = connect  # type: ignore[method-assign]
+
+
+@pytest.fixture(autouse=True)
+def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ENVIRONMENT:
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def site() -> Iterator[AirbnbSite]:
+    with AirbnbSite() as site:
+        yield site
+
+
+@pytest.fixture
+def ai() -> Iterator[DemoAI]:
+    with DemoAI() as ai:
+        yield ai
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> Iterator[Storage]:
+    storage = Storage(tmp_path / "airbot.db")
+    yield storage
+    storage.close()
+
+
+@pytest.fixture
+def make_config(tmp_path: Path) -> Callable[..., Config]:
+    """Settings for loopback: `make_config(send__settle_sec="1")`."""
+
+    def make(
+        site_url: str = "http://127.0.0.1:1", ai_url: str = "http://127.0.0.1:1/ai", **values: str
+    ) -> Config:
+        return sandbox_config(site_url, ai_url, tmp_path, **values)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """One real Chromium for all tests of the main thread; each site is another origin."""
+    browser = Browser(tmp_path_factory.mktemp("profile"), arguments=LOOPBACK_ONLY)
+    yield browser
+    browser.close()
+
+
+@pytest.fixture
+def airbnb(browser: Browser, site: AirbnbSite) -> Airbnb:
+    return Airbnb(browser, site.url)
