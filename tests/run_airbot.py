@@ -1,0 +1,46 @@
+"""The real program in a process of its own, on the simulated Airbnb.
+
+    python tests/run_airbot.py daemon SITE_URL AI_URL FOLDER [key=value ...]
+
+Prints `serving PORT` when the webhook is open. The settings come from the arguments
+alone, and the browser finds no host but this machine.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from airbot.cli import main
+from airbot.daemon import Daemon
+from airbot.daemon import run_dry
+from airbot.daemon import run_once
+from airbot.daemon.parts import Parts
+from airbot.logs import start_logging
+from airbot.sandbox.demo import LOOPBACK_ONLY
+from airbot.sandbox.demo import sandbox_config
+
+
+def _serving(parts: Parts) -> None:
+    print(f"serving {parts.server.port}", flush=True)
+
+
+def _run(mode: str, site_url: str, ai_url: str, folder: str, *values: str) -> int:
+    wait_s = 20.0
+    settings = dict(value.split("=", 1) for value in values)
+    config = sandbox_config(site_url, ai_url, Path(folder), **settings)
+    start_logging(config.logging.level, config.logging.dir)
+    if mode == "once":
+        return run_once(config, wait_s, LOOPBACK_ONLY)
+    if mode == "dry":
+        return run_dry(config, LOOPBACK_ONLY)
+    return Daemon(config, LOOPBACK_ONLY).run(_serving)
+
+
+if __name__ == "__main__":
+    # Errors become words and exit codes as they do for users.
+    main.__globals__["_run"] = lambda parsed: _run(*sys.argv[1:])
+    code = main([])
+    sys.stdout.flush()
+    os._exit(code)

@@ -1,0 +1,267 @@
+"""The whole program as a process: the loop, signals, a death, a second instance."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from airbot.browser import processes
+from airbot.sandbox.ai import DemoAI
+from airbot.sandbox.site import AirbnbSite
+from airbot.storage import Storage
+
+pytestmark = pytest.mark.browser
+
+RUNNER = Path(__file__).with_name("run_airbot.py")
+PATIENCE_S = 20.0
+
+
+class Airbot:
+    """A running daemon, its port and its folder."""
+
+    def __init__(self, process: subprocess.Popen[str], folder: Path) -> None:
+        self.process = process
+        self.folder = folder
+        line = process.stdout.readline()
+        assert line.startswith("serving "), line + process.stderr.read()
+        self.port = int(line.split()[1])
+
+    def profile(self) -> Path:
+        return (self.folder / "session").resolve()
+
+    def log(self) -> str:
+        return (self.folder / "logs" / "app.log").read_text()
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(timeout=15)
+
+
+def wait_for(what: Callable[[], object]) -> None:
+    end = time.monotonic() + PATIENCE_S
+    while not what():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def run(
+    site: AirbnbSite, ai: DemoAI, tmp_path: Path
+) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    started = []
+
+    def start(mode: str, *values: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, RUNNER, mode, site.url, ai.url, tmp_path, *values],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def daemon(
+    run: Callable[..., subprocess.Popen[str]], tmp_path: Path
+) -> Callable[..., Airbot]:
+    def start(*values: str) -> Airbot:
+        fast = ("sync__interval_sec=1", "send__interval_sec=1")
+        return Airbot(run("daemon", *fast, *values), tmp_path)
+
+    return start
+
+
+def replies(site: AirbnbSite, thread) -> list[str]:
+    return [m.text for m in site.posted(thread)]
+
+
+def test_a_guest_is_answered_once_and_only_once(site, ai, daemon, tmp_path):
+    thread = site.add_thread(guest="Maya")
+    site.guest_writes(thread, "Is parking free?")
+    airbot = daemon()
+    storage = Storage(tmp_path / "airbot.db")
+    wait_for(lambda: storage.outbox.with_status("sent"))
+    list_reads = count_list_reads(site)
+    wait_for(lambda: count_list_reads(site) >= list_reads + 3)
+    assert len(replies(site, thread)) == 1
+    assert len(ai.asked) == 1
+    assert airbot.stop() == 0
+
+
+def count_list_reads(site: AirbnbSite) -> int:
+    return sum(1 for r in site.requests if r.operation == "ViaductInboxData")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_within_ten_seconds_and_leaves_no_chromium(
+    site, daemon, number
+):
+    site.host_writes(site.add_thread(), "Welcome!")
+    airbot = daemon()
+    wait_for(lambda: processes.chromiums(airbot.profile()))
+    started_at = time.monotonic()
+    assert airbot.stop(number) == 0
+    assert time.monotonic() - started_at < 10
+    assert not processes.chromiums(airbot.profile())
+
+
+def test_a_signal_ends_it_while_the_site_hangs(site, daemon):
+    site.add_thread()
+    site.trouble.hang = True
+    airbot = daemon()
+    wait_for(lambda: site.requests)
+    started_at = time.monotonic()
+    assert airbot.stop() == 0
+    assert time.monotonic() - started_at < 10
+    assert not processes.chromiums(airbot.profile())
+
+
+def test_a_killed_daemon_starts_again_and_answers_what_came_meanwhile(
+    site, ai, daemon
+):
+    thread = site.add_thread(guest="Maya")
+    first = daemon()
+    wait_for(lambda: count_list_reads(site))
+    first.stop(signal.SIGKILL)
+    site.guest_writes(thread, "Are you there?")
+    second = daemon()
+    wait_for(lambda: replies(site, thread))
+    assert second.stop() == 0
+    assert len(replies(site, thread)) == 1
+
+
+def test_a_second_airbot_ends_with_75_and_names_the_first(site, daemon, run):
+    first = daemon()
+    second = run("once")
+    _, errors = second.communicate(timeout=20)
+    assert second.returncode == 75
+    assert f"process id {first.process.pid}" in errors
+    assert first.stop() == 0
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        {"logged_out": True},
+        {"challenge": "airlock_page"},
+        {"challenge": "arkose"},
+        {"challenge": "recaptcha"},
+        {"challenge": "airlock_inline"},
+        {"challenge": "airlock_420"},
+        {"challenge": "airlock_401"},
+    ],
+    ids=lambda trouble: str(next(iter(trouble.values()))),
+)
+def test_a_challenge_or_login_stops_the_site_work_and_keeps_the_webhook_open(
+    site, daemon, trouble, tmp_path
+):
+    thread = site.add_thread()
+    for name, value in trouble.items():
+        setattr(site.trouble, name, value)
+    airbot = daemon()
+    wait_for(lambda: "airbot reconnect" in airbot.log())
+    wait_for(lambda: not processes.chromiums(airbot.profile()))
+    asked_before = len(site.requests)
+    answer = requests.post(
+        f"http://127.0.0.1:{airbot.port}/api/ai/webhook-simple",
+        json={"conversation_id": thread.id, "message": "Hello", "sender": "AI"},
+    )
+    assert answer.json()["status"] == "pending"
+    assert airbot.log().count("airbot reconnect") == 1
+    assert airbot.stop() == 0
+    assert len(site.requests) == asked_before
+    assert len(Storage(tmp_path / "airbot.db").outbox.with_status("pending")) == 1
+
+
+def test_a_slow_ai_does_not_hold_up_another_reply(site, ai, daemon):
+    slow, other = site.add_thread(guest="Slow"), site.add_thread(guest="Other")
+    ai.mode = "silent"
+    airbot = daemon()
+    site.guest_writes(slow, "Think long about this")
+    wait_for(lambda: ai.asked)
+    ai.mode = "callback"
+    site.guest_writes(other, "Quick one")
+    wait_for(lambda: replies(site, other))
+    assert not replies(site, slow)
+    assert airbot.stop() == 0
+
+
+def test_a_reply_that_arrives_goes_out_at_once(site, ai, daemon):
+    thread = site.add_thread(guest="Maya")
+    ai.mode = "silent"
+    site.guest_writes(thread, "Hello?")
+    airbot = daemon("send__interval_sec=3600", "sync__interval_sec=3600")
+    wait_for(lambda: ai.asked)
+    ai.call_back(ai.asked[0])
+    wait_for(lambda: replies(site, thread))
+    assert airbot.stop() == 0
+
+
+def test_once_reads_asks_waits_and_sends(site, ai, run, tmp_path):
+    thread = site.add_thread(guest="Maya")
+    site.guest_writes(thread, "Is parking free?")
+    process = run("once")
+    output, errors = process.communicate(timeout=40)
+    assert process.returncode == 0, errors
+    assert output.count("\n") == 1 and "1 sent" in output
+    assert len(replies(site, thread)) == 1
+
+
+def test_once_ends_77_where_a_person_is_needed_and_again_without_asking(site, run):
+    site.add_thread()
+    site.trouble.logged_out = True
+    first = run("once")
+    first.communicate(timeout=30)
+    asked = len(site.requests)
+    second = run("once")
+    second.communicate(timeout=30)
+    assert (first.returncode, second.returncode) == (77, 77)
+    assert len(site.requests) == asked
+
+
+def test_once_ends_1_when_the_site_is_unavailable(site, run):
+    site.add_thread()
+    site.trouble.api_status = 500
+    process = run("once")
+    process.communicate(timeout=30)
+    assert process.returncode == 1
+
+
+def test_a_dry_run_shows_what_would_be_asked_and_does_nothing(site, ai, run, tmp_path):
+    thread = site.add_thread(guest="Maya")
+    site.guest_writes(thread, "Is parking free?")
+    process = run("dry")
+    output, errors = process.communicate(timeout=30)
+    assert process.returncode == 0, errors
+    assert "would ask about Maya's 1 unanswered text" in output
+    assert not ai.asked and not site.posted()
+    assert not (tmp_path / "airbot.db").exists()
+
+
+def test_no_guest_text_and_no_reply_is_in_any_log(site, ai, daemon):
+    ai.answer = lambda question: "CANARY-REPLY\nsecond"
+    thread = site.add_thread(guest="Maya")
+    site.guest_writes(thread, "CANARY-GUEST")
+    site.trouble.send = "refuse"
+    airbot = daemon()
+    wait_for(lambda: "is failed" in airbot.log())
+    airbot.process.send_signal(signal.SIGTERM)
+    output, errors = airbot.process.communicate(timeout=15)
+    logs = "".join(p.read_text() for p in (airbot.folder / "logs").iterdir())
+    assert "CANARY" not in output + errors + logs
+    rows = Storage(airbot.folder / "airbot.db").outbox.with_status("failed")
+    assert "CANARY" not in str(rows[0].last_error)
