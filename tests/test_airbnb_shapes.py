@@ -1,0 +1,716 @@
+"""What Airbnb's answers say: the list, a thread, its messages, refusals. No browser."""
+
+from __future__ import annotations
+
+import base64
+import copy
+import json
+from datetime import UTC
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from airbot.airbnb import pages
+from airbot.airbnb import questions
+from airbot.airbnb import shapes
+from airbot.airbnb.questions import NotJson
+from airbot.airbnb.questions import Question
+from airbot.airbnb.questions import StaleQuestion
+from airbot.browser import Answer
+from airbot.browser import Exchange
+from airbot.exceptions import ChallengeShown
+from airbot.exceptions import LoginRequired
+from airbot.exceptions import SiteChanged
+from airbot.exceptions import SiteUnavailable
+from airbot.exceptions import ThreadNotShown
+from airbot.models import Direction
+from airbot.models import InboxPage
+from airbot.models import Kind
+from airbot.models import Message
+from airbot.models import Reading
+from airbot.models import Thread
+
+NOW = datetime(2026, 11, 22, 10, 27, tzinfo=UTC)
+OWN, GUEST, FRIEND, COHOST, STRANGER = "1001", "2002", "2003", "3003", "4004"
+HOME = "https://www.airbnb.com"
+AT_MS = 1_777_155_446_059
+Json = dict[str, Any]
+
+
+def b64(kind: str, number: str) -> str:
+    return base64.b64encode(f"{kind}:{number}".encode()).decode()
+
+
+THREAD_ID = b64("MessageThread", "2470000001")
+
+
+def text_item(
+    number: str, account_id: str = GUEST, body: str = "Hi!\nIs parking free?", **changed: Any
+) -> Json:
+    item = {
+        "__typename": "Message",
+        "id": b64("Message", number),
+        "threadId": "2470000001",
+        "contentType": "TEXT_CONTENT",
+        "contentSubType": None,
+        "hydratedContent": {
+            "contentType": "TEXT",
+            "content": {"body": body, "bodyTranslated": "Salut !"},
+        },
+        "account": {"accountId": account_id, "accountType": "USER"},
+        "createdAtMs": str(AT_MS + int(number) % 1000),
+        "updatedAtMs": str(AT_MS),
+        "deletedAtMs": None,
+        "isSoftDelete": None,
+    }
+    return {**item, **changed}
+
+
+def card_item(number: str, account_id: str, kind: str, subtype: str | None) -> Json:
+    content = {"contentType": "MESSAGING_DLS_ACTION_CARD", "content": {"headerV2": None}}
+    return text_item(
+        number,
+        account_id,
+        contentType=kind,
+        contentSubType=subtype,
+        hydratedContent=content,
+    )
+
+
+def person(account_id: str, role: str, name: str | None) -> Json:
+    node = {"accountId": account_id, "accountType": "USER", "participantRole": role}
+    return {"node": {**node, "enrichedParticipantInfo": {"name": name}}}
+
+
+def tag(name: str, *values: str) -> Json:
+    return {"userThreadTagName": name, "additionalValues": list(values)}
+
+
+def node(number: str = "2470000001", messages: list[Json] | None = None) -> Json:
+    messages = [text_item("30521819078")] if messages is None else messages
+    return {
+        "__typename": "MessageThread",
+        "id": b64("MessageThread", number),
+        "messageThreadType": "HOME_BOOKING",
+        "userThreadTags": [
+            tag("unread"),
+            tag("stay_listing_ids", "1200000000000000001"),
+            tag("trip_stages", "UPCOMING_RESERVATIONS"),
+        ],
+        "inboxTitle": {"components": [{"text": "Marta", "type": None}, {"text": ", Kenji"}]},
+        "inboxDescription": {"components": [{"text": "Confirmed · May 7 – 10"}]},
+        "mostRecentInboxActivityAtMsFromROS": "1777155645510",
+        "participants": {
+            "edges": [
+                person(GUEST, "GUEST", "Marta"),
+                person(OWN, "HOST", "Nora"),
+                person(FRIEND, "COTRAVELER", "Kenji"),
+                person(COHOST, "CO_HOST", None),
+            ]
+        },
+        "messages": {"edges": [{"node": m} for m in messages[-1:]]},
+        "messageData": {"messages": messages, "hasOlder": "NO", "hasNewer": "NO"},
+    }
+
+
+def connection(nodes: list[Json], cursor: str | None = None) -> Json:
+    page = {"endCursor": cursor or "unused", "hasNextPage": cursor is not None}
+    return {"edges": [{"node": n} for n in nodes], "pageInfo": page}
+
+
+def inbox_answer(*nodes: Json, cursor: str | None = None) -> Json:
+    inbox = {
+        "priorityItems": connection(list(nodes[:1])),
+        "inboxItems": connection(list(nodes), cursor),
+    }
+    viewer = {"__typename": "Viewer", "id": b64("Viewer", OWN), "messagingInbox": inbox}
+    return {"data": {"node": viewer}, "extensions": {"traceId": "x"}}
+
+
+def thread_answer(*messages: Json) -> Json:
+    return {"data": {"threadData": node(messages=list(messages))}}
+
+
+def inbox_page(data: Json, asked_as: str | None = None) -> InboxPage:
+    return shapes.inbox_page(data, asked_as, NOW)
+
+
+def row(**changed: Any) -> Thread:
+    return inbox_page(inbox_answer({**node(), **changed})).threads[0]
+
+
+def read(data: Json) -> Reading:
+    return shapes.reading(data, THREAD_ID, OWN, NOW)
+
+
+def read_one(item: Json) -> Message:
+    return read(thread_answer(item)).messages[0]
+
+
+def without(data: Json, *path: Any) -> Json:
+    """A copy of an answer in which one node is missing."""
+    data = copy.deepcopy(data)
+    parent: Any = data
+    for key in path[:-1]:
+        parent = parent[key]
+    del parent[path[-1]]
+    return data
+
+
+# Ids
+
+
+def test_a_global_id_is_base64_of_type_and_number() -> None:
+    assert shapes.global_id("MessageThread", "1234567") == "TWVzc2FnZVRocmVhZDoxMjM0NTY3"
+    assert shapes.number_of("TWVzc2FnZVRocmVhZDoxMjM0NTY3", "MessageThread") == "1234567"
+
+
+@pytest.mark.parametrize(
+    "id_",
+    [
+        "",
+        "%%%",
+        "é" * 8,
+        b64("Message", "1234567"),
+        b64("MessageThread", ""),
+        b64("MessageThread", "12x"),
+        b64("MessageThread", "１２３"),
+        base64.b64encode(b"\xff\xfe").decode(),
+    ],
+)
+def test_an_id_that_is_not_a_threads_has_no_number(id_: str) -> None:
+    assert shapes.number_of(id_, "MessageThread") is None
+    assert shapes.thread_id_from(id_) is None
+
+
+def test_callers_may_write_the_number_of_6_to_20_digits() -> None:
+    assert shapes.thread_id_from("2470000001") == THREAD_ID
+    assert shapes.thread_id_from(THREAD_ID) == THREAD_ID
+    assert shapes.thread_id_from("12345") is None
+    assert shapes.thread_id_from("1" * 21) is None
+
+
+def test_a_thread_id_without_its_padding_is_the_same_thread() -> None:
+    assert shapes.thread_id_from(THREAD_ID.rstrip("=")) == THREAD_ID
+
+
+# The list
+
+
+def test_a_row_that_stands_in_both_lists_is_one_thread() -> None:
+    page = inbox_page(inbox_answer(node("2470000001"), node("2470000002")))
+    assert [shapes.thread_number(t.id) for t in page.threads] == ["2470000001", "2470000002"]
+    assert page.account_id == OWN
+    assert page.site_time == NOW
+
+
+def test_a_row_says_who_we_are_there_and_what_it_is_about() -> None:
+    thread = row()
+    assert (thread.own_role, thread.hosted) == ("HOST", True)
+    assert (thread.title, thread.type) == ("Marta, Kenji", "HOME_BOOKING")
+    assert thread.listing_id == "1200000000000000001"
+    assert thread.stage == "UPCOMING_RESERVATIONS"
+    assert thread.description == "Confirmed · May 7 – 10"
+    assert thread.latest is not None and thread.latest.id == "30521819078"
+
+
+def test_an_own_trip_is_not_hosted() -> None:
+    people = [person(OWN, "GUEST", "Nora"), person("9", "HOST", "Ada")]
+    thread = row(participants={"edges": people})
+    assert (thread.own_role, thread.hosted) == ("GUEST", False)
+
+
+def test_a_thread_that_does_not_list_our_account_is_not_hosted() -> None:
+    thread = row(participants={"edges": [person(GUEST, "GUEST", "Marta")]})
+    assert (thread.own_role, thread.hosted) == (None, False)
+
+
+@pytest.mark.parametrize("path", ["viewer", None])
+def test_the_older_shapes_with_threads_in_place_of_items_are_read(path: str | None) -> None:
+    inbox = {"threads": connection([node()], "next")}
+    viewer = {"id": b64("Viewer", OWN), "messagingInbox": inbox}
+    page = inbox_page({"data": {path: viewer} if path else viewer}, asked_as=OWN)
+    assert (len(page.threads), page.account_id, page.next_cursor) == (1, OWN, "next")
+
+
+def test_the_account_is_the_viewers_and_else_the_one_in_the_question() -> None:
+    data = inbox_answer(node())
+    assert inbox_page(data, asked_as="77").account_id == OWN
+    del data["data"]["node"]["id"]
+    assert inbox_page(data, asked_as="77").account_id == "77"
+    with pytest.raises(SiteChanged, match="Viewer"):
+        inbox_page(data, asked_as=None)
+
+
+def test_a_node_of_another_type_is_not_our_account() -> None:
+    data = inbox_answer(node())
+    data["data"]["node"]["id"] = b64("User", OWN)
+    assert inbox_page(data, asked_as="77").account_id == "77"
+
+
+def test_the_next_cursor_is_there_only_while_there_is_a_next_page() -> None:
+    assert inbox_page(inbox_answer(node(), cursor="abc")).next_cursor == "abc"
+    assert inbox_page(inbox_answer(node())).next_cursor is None
+
+
+def test_an_empty_inbox_is_a_page_without_threads() -> None:
+    data = inbox_answer()
+    assert inbox_page(data).threads == ()
+    assert not shapes.lists_threads(data)
+    assert shapes.lists_threads(inbox_answer(node()))
+    assert not shapes.lists_threads(None)
+
+
+def test_activity_is_the_rows_and_not_the_time_of_the_last_message() -> None:
+    thread = row()
+    assert thread.activity_at == datetime.fromtimestamp(1777155645.510, UTC)
+    assert thread.latest is not None and thread.latest.sent_at != thread.activity_at
+
+
+def test_without_activity_the_last_messages_time_stands_in() -> None:
+    thread = row(mostRecentInboxActivityAtMsFromROS=None)
+    assert thread.latest is not None and thread.activity_at == thread.latest.sent_at
+
+
+def test_the_mark_changes_when_the_last_message_is_another_edited_or_unsent() -> None:
+    first = text_item("30521819078")
+    marks = {
+        inbox_page(inbox_answer(node(messages=[item]))).threads[0].mark
+        for item in (
+            first,
+            text_item("30521819079"),
+            {**first, "updatedAtMs": str(AT_MS + 1)},
+            {**first, "deletedAtMs": str(AT_MS + 2), "isSoftDelete": True},
+        )
+    }
+    assert len(marks) == 4
+
+
+def test_a_reaction_changes_the_activity_but_not_the_mark() -> None:
+    assert row().mark == row(mostRecentInboxActivityAtMsFromROS=str(AT_MS * 2)).mark
+
+
+def test_a_row_without_whole_messages_has_the_mark_of_its_preview() -> None:
+    thread = row(messageData={"messages": []})
+    assert thread.mark == row().mark
+    assert thread.latest is None
+
+
+def test_a_thread_without_any_message_has_no_mark() -> None:
+    thread = row(messageData={"messages": []}, messages={"edges": []})
+    assert (thread.mark, thread.latest) == (None, None)
+
+
+ITEMS = ("data", "node", "messagingInbox", "inboxItems")
+ROW = (*ITEMS, "edges", 0, "node")
+PERSON = (*ROW, "participants", "edges", 0, "node")
+
+
+@pytest.mark.parametrize(
+    ("path", "missing"),
+    [
+        (("data", "node", "messagingInbox"), "data.node.messagingInbox"),
+        (ITEMS, "data.node.messagingInbox.inboxItems"),
+        ((*ITEMS, "edges"), "messagingInbox.edges"),
+        (ROW, "edges[].node"),
+        ((*ROW, "id"), "messagingInbox.id"),
+        ((*ROW, "participants"), "messagingInbox.participants"),
+        ((*ROW, "participants", "edges"), "participants.edges"),
+        (PERSON, "participants.edges[].node"),
+        ((*PERSON, "accountId"), "participants.edges[].node.accountId"),
+        ((*PERSON, "participantRole"), "participants.edges[].node.participantRole"),
+    ],
+)
+def test_what_is_missing_in_the_list_is_named(path: tuple[Any, ...], missing: str) -> None:
+    data = without(inbox_answer(node()), *ITEMS[:3], "priorityItems")
+    with pytest.raises(SiteChanged) as raised:
+        inbox_page(without(data, *path))
+    assert missing in raised.value.missing
+
+
+def test_a_row_with_an_id_of_another_type_is_a_changed_site() -> None:
+    with pytest.raises(SiteChanged, match="MessageThread id"):
+        row(id=b64("User", "5"))
+
+
+# A thread: its messages
+
+
+def test_a_text_is_what_was_written_and_not_its_translation() -> None:
+    message = read_one(text_item("30521819078"))
+    assert (message.direction, message.kind) == (Direction.INBOUND, Kind.TEXT)
+    assert message.body == "Hi!\nIs parking free?"
+    assert (message.id, message.sender, message.role) == ("30521819078", "Marta", "guest")
+    assert message.sent_at == datetime.fromtimestamp((AT_MS + 78) / 1000, UTC)
+
+
+@pytest.mark.parametrize(
+    ("account_id", "direction", "role"),
+    [
+        (GUEST, Direction.INBOUND, "guest"),
+        (FRIEND, Direction.INBOUND, "cotraveler"),
+        (OWN, Direction.OUTBOUND, "host"),
+        (COHOST, Direction.OUTBOUND, "co_host"),
+    ],
+)
+def test_whose_text_it_is_follows_from_account_and_role(
+    account_id: str, direction: Direction, role: str
+) -> None:
+    message = read_one(text_item("30521819078", account_id))
+    assert (message.direction, message.role) == (direction, role)
+
+
+def test_an_account_that_no_participant_lists_is_on_the_hosts_side_with_a_note() -> None:
+    message = read_one(text_item("30521819078", STRANGER))
+    assert message.direction == Direction.OUTBOUND
+    assert (message.sender, message.note is not None) == (STRANGER, True)
+
+
+@pytest.mark.parametrize("account_type", ["SERVICE", "EXTERNAL_SERVICE", "AGENT"])
+def test_service_accounts_are_nobody_even_with_a_text(account_type: str) -> None:
+    account = {"accountId": "95", "accountType": account_type}
+    message = read_one(text_item("30521819078", account=account))
+    assert (message.direction, message.kind) == (Direction.SYSTEM, Kind.NOTICE)
+    assert message.body is None
+
+
+@pytest.mark.parametrize(
+    ("content_type", "subtype"),
+    [
+        ("VIEWER_BASED_CONTENT", "STAY_ALTERATION_WITHOUT_LISTING_CHANGE_ACCEPTED"),
+        ("TEMPLATE_CONTENT", "STAY_ALTERATION_WITHOUT_LISTING_CHANGE_PENDING"),
+        ("VIEWER_BASED_CONTENT", "TRUST_CONTACT_CARD"),
+        ("VIEWER_BASED_CONTENT", "STAYS_ACH_HDP_CLAIM_CLOSED"),
+        ("TEMPLATE_CONTENT", "STAYS_RTB_CARD_REQUEST"),
+        ("STATIC_BULLETIN_CONTENT", None),
+        ("SOMETHING_OF_NEXT_YEAR", None),
+    ],
+)
+def test_a_card_of_a_person_is_no_text(content_type: str, subtype: str | None) -> None:
+    for account_id in (GUEST, OWN):
+        message = read_one(card_item("30521819078", account_id, content_type, subtype))
+        assert (message.kind, message.body) == (Kind.CARD, None)
+        assert not message.is_guest_text and not message.is_host_text
+
+
+def test_a_photo_has_no_text() -> None:
+    message = read_one(text_item("30521819078", contentType="MEDIA_CONTENT"))
+    assert (message.kind, message.body) == (Kind.MEDIA, None)
+
+
+@pytest.mark.parametrize(
+    "unsent", [{"isSoftDelete": True}, {"deletedAtMs": "1777155449999"}]
+)
+def test_an_unsent_message_has_no_words_left(unsent: Json) -> None:
+    item = text_item("30521819078", **unsent, hydratedContent=None)
+    message = read_one(item)
+    assert (message.kind, message.body) == (Kind.DELETED, None)
+    assert message.direction == Direction.INBOUND
+
+
+def test_a_text_in_parts_is_one_text() -> None:
+    content = {"content": {"subMessages": [{"body": "One."}, {"body": "Two."}]}}
+    assert read_one(text_item("1", hydratedContent=content)).body == "One.\nTwo."
+
+
+def test_messages_keep_the_order_of_the_page_and_repeat_only_once() -> None:
+    items = [text_item("30"), text_item("20"), text_item("30"), text_item("10")]
+    for item in items:
+        item["createdAtMs"] = str(AT_MS)  # two messages can share a time
+    assert [m.id for m in read(thread_answer(*items)).messages] == ["30", "20", "10"]
+
+
+def test_a_reading_is_complete_only_when_nothing_newer_is_held_back() -> None:
+    data = thread_answer(text_item("1"))
+    assert read(data).complete
+    for held in ("YES", None, False):
+        data["data"]["threadData"]["messageData"]["hasNewer"] = held
+        assert not read(data).complete
+
+
+def test_an_empty_thread_is_a_reading_without_messages() -> None:
+    data = thread_answer()
+    assert read(data).messages == ()
+    assert shapes.lacks_messages(data)
+    assert not shapes.lacks_messages(thread_answer(text_item("1")))
+    assert not shapes.lacks_messages(None)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"data": {"threadData": None}, "errors": [{"message": "Thread not found"}]},
+        {"data": {"threadData": None}},
+        {"data": None, "errors": [{"message": "Thread not found"}]},
+    ],
+)
+def test_a_thread_that_is_null_is_not_shown_to_us(data: Json) -> None:
+    with pytest.raises(ThreadNotShown):
+        read(data)
+
+
+def test_an_answer_without_thread_data_is_a_changed_site() -> None:
+    with pytest.raises(SiteChanged, match="data.threadData"):
+        read({"data": {"thread": node()}})
+
+
+def test_the_answer_about_another_thread_is_not_taken_for_ours() -> None:
+    with pytest.raises(SiteChanged, match="conversation that was asked for"):
+        read({"data": {"threadData": node("2470000002")}})
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["id", "account", "contentType", "createdAtMs", "hydratedContent"],
+)
+def test_what_is_missing_in_a_message_is_named(key: str) -> None:
+    item = text_item("30521819078")
+    del item[key]
+    with pytest.raises(SiteChanged) as raised:
+        read_one(item)
+    assert f"data.threadData.messageData.messages[].{key}" in raised.value.missing
+
+
+@pytest.mark.parametrize("key", ["messageData", "participants", "id"])
+def test_what_is_missing_in_a_thread_is_named(key: str) -> None:
+    data = thread_answer(text_item("1"))
+    with pytest.raises(SiteChanged, match=f"data.threadData.{key}"):
+        read(without(data, "data", "threadData", key))
+
+
+def test_a_message_id_of_another_type_is_a_changed_site() -> None:
+    with pytest.raises(SiteChanged, match="Message id"):
+        read_one(text_item("1", id=b64("MessageThread", "1")))
+
+
+@pytest.mark.parametrize("value", ["soon", "", None, -5, 1.5, "１２"])
+def test_a_time_that_is_not_milliseconds_is_a_changed_site(value: Any) -> None:
+    with pytest.raises(SiteChanged, match="createdAtMs"):
+        read_one(text_item("1", createdAtMs=value))
+
+
+# Questions and answers
+
+
+def exchange(variables: Json | None = None, method: str = "GET") -> Exchange:
+    variables = {"userId": b64("Viewer", "77")} if variables is None else variables
+    body = json.dumps({"operationName": "X", "variables": variables})
+    query = f"operationName=X&variables={json.dumps(variables)}&locale=en"
+    headers = {"X-Airbnb-API-Key": "k", "cookie": "secret", "Accept": "*/*"}
+    url = f"{HOME}/api/v3/X/abc" + ("" if method == "POST" else f"?{query}")
+    return Exchange(method, url, headers, body if method == "POST" else None)
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_question_is_asked_again_with_other_variables(method: str) -> None:
+    question = Question.from_exchange(exchange(method=method))
+    assert question.asked_as() == "77"
+    again = question.asking(beforeCursor="a+b=")
+    assert again.variables() == {"userId": b64("Viewer", "77"), "beforeCursor": "a+b="}
+    assert again.method == method
+    assert again.url.startswith(f"{HOME}/api/v3/X/abc")
+
+
+def test_a_question_keeps_the_pages_own_headers_and_no_cookie() -> None:
+    question = Question.from_exchange(exchange())
+    assert question.headers == {"X-Airbnb-API-Key": "k", "Accept": "*/*"}
+
+
+def test_a_question_knows_which_thread_it_was_about() -> None:
+    question = Question.from_exchange(exchange({"globalThreadId": THREAD_ID}))
+    assert question.asked_for() == "2470000001"
+    assert Question.from_exchange(exchange({"globalThreadId": 5})).asked_for() is None
+    assert Question.from_exchange(exchange({})).asked_as() is None
+
+
+def answer(
+    body: Any, status: int = 200, url: str = f"{HOME}/api/v3/X/abc", **headers: str
+) -> Answer:
+    text = body if isinstance(body, str) else json.dumps(body)
+    return Answer(url, status, {k.replace("_", "-"): v for k, v in headers.items()}, text)
+
+
+def checked(what: Answer, operation: str = "ViaductInboxData") -> Any:
+    return questions.checked(what, operation, HOME)
+
+
+def test_a_good_answer_is_its_json() -> None:
+    assert checked(answer({"data": {}})) == {"data": {}}
+
+
+@pytest.mark.parametrize("status", [200, 400, 404])
+@pytest.mark.parametrize("said", ["PersistedQueryNotFound", "persisted_query_not_found"])
+def test_a_forgotten_hash_means_load_the_page_anew(status: int, said: str) -> None:
+    for error in ({"message": said}, {"message": "x", "extensions": {"code": said}}):
+        with pytest.raises(StaleQuestion):
+            checked(answer({"errors": [error], "data": None}, status))
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        answer({"success": False, "redirect": "/airlock?al_id=1"}, 401),
+        answer({"success": False, "redirect": None}, 401),
+        answer({"error_code": 420}, 420),
+        answer({"error_code": 420, "client_error_info": {"airlock": {"id": 1}}}, 200),
+        answer({"client_error_info": {"airlock": {"id": 1}}}, 400),
+        answer("", url=f"{HOME}/airlock?al_id=1"),
+    ],
+)
+def test_an_airlock_is_a_check_for_humans(what: Answer) -> None:
+    with pytest.raises(ChallengeShown):
+        checked(what)
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        answer({"errors": [{"message": "Unauthorized"}]}, 401),
+        answer("<html>", 401),
+        answer({"redirect": "/login?x=1"}, 401),
+        answer("<html>", url=f"{HOME}/login?redirect_url=%2Fhosting"),
+        answer("<html>", url="https://www.airbnb.fr/?has_logged_out=1"),
+    ],
+)
+def test_an_ended_session_needs_a_login(what: Answer) -> None:
+    with pytest.raises(LoginRequired):
+        checked(what)
+
+
+@pytest.mark.parametrize("status", [403, 408, 425, 429, 500, 502, 503])
+def test_a_busy_site_is_tried_again_later(status: int) -> None:
+    with pytest.raises(SiteUnavailable) as raised:
+        checked(answer("<html>", status, retry_after="17"))
+    assert raised.value.retry_after_s == 17
+
+
+def test_a_retry_after_that_is_a_date_is_left_to_the_backoff() -> None:
+    assert pages.retry_after_s("Wed, 21 Oct 2026 07:28:00 GMT") is None
+    assert pages.retry_after_s(None) is None
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        answer({"errors": [{"message": "Bad request"}], "data": None}, 400),
+        answer({"errors": [{"message": "?"}], "data": None}, 200),
+        answer({"data": {}}, 418),
+        answer("{}", url="https://elsewhere.example/x"),
+        answer("{}", url="https://www.airbnb.com.evil.example/x"),
+    ],
+)
+def test_an_answer_that_is_not_understood_is_a_changed_site(what: Answer) -> None:
+    with pytest.raises(SiteChanged):
+        checked(what)
+
+
+@pytest.mark.parametrize("body", ["<!doctype html>", "[]", "null", "", "[" * 100_000])
+def test_what_is_no_json_object_is_looked_at_as_a_page(body: str) -> None:
+    with pytest.raises(NotJson):
+        checked(answer(body))
+
+
+def test_airbnbs_clock_is_the_date_of_its_answer() -> None:
+    at = questions.site_time(answer("", date="Sun, 22 Nov 2026 10:27:03 GMT"))
+    assert at == datetime(2026, 11, 22, 10, 27, 3, tzinfo=UTC)
+    for odd in ({}, {"date": "yesterday"}):
+        assert questions.site_time(answer("", **odd)).tzinfo is not None
+
+
+def test_only_the_answered_call_of_that_kind_and_thread_is_taken() -> None:
+    heard = [exchange({"globalThreadId": THREAD_ID}) for _ in range(3)]
+    heard[0].status = heard[1].status = 200
+    assert questions.last_answered(heard, "X", "2470000001") is heard[1]
+    assert questions.last_answered(heard, "X", "2470000002") is None
+    assert questions.last_answered(heard, "Y") is None
+    assert isinstance(questions.unanswered(heard, "X"), SiteUnavailable)
+    assert isinstance(questions.unanswered(heard, "Y"), SiteChanged)
+
+
+# Pages
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        f"{HOME}/hosting/messages/1",
+        "https://www.airbnb.co.jp/hosting/messages",
+        "https://www.airbnb.fr/hosting/messages?q=/login",
+        "https://fr.airbnb.com/hosting/verify-robot",
+        "https://airbnb.com/hosting/login-help",
+    ],
+)
+def test_any_airbnb_host_will_do_and_words_do_not_matter(address: str) -> None:
+    pages.check_address(address, HOME)
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["https://airbnb.com.evil.example/", "https://notairbnb.com/", "about:blank", "x"],
+)
+def test_a_page_of_somebody_else_is_not_the_inbox(address: str) -> None:
+    with pytest.raises(SiteChanged):
+        pages.check_address(address, HOME)
+
+
+def test_a_challenge_comes_before_a_login() -> None:
+    with pytest.raises(ChallengeShown):
+        pages.check_address(f"{HOME}/airlock?al_id=1&has_logged_out=1", HOME)
+    with pytest.raises(ChallengeShown):
+        pages.check_marks({"challenge": "a", "login": "b"})
+    with pytest.raises(LoginRequired):
+        pages.check_marks({"challenge": None, "login": "b"})
+
+
+def test_the_shown_thread_is_the_number_in_the_path() -> None:
+    assert pages.shown_thread(f"{HOME}/hosting/messages/247?unread=") == "247"
+    assert pages.shown_thread(f"{HOME}/hosting/messages") is None
+    assert pages.shown_thread(f"{HOME}/hosting/messages/settings") is None
+
+
+def test_an_operation_is_known_by_its_name_whatever_its_hash() -> None:
+    assert pages.operation(f"{HOME}/api/v3/ViaductInboxData/abc?x=1") == "ViaductInboxData"
+    assert pages.operation(f"{HOME}/api/v3?operationName=GetThread") == "GetThread"
+    assert pages.operation(f"{HOME}/api/v2/threads") is None
+
+
+@pytest.mark.parametrize(
+    ("method", "name", "is_send", "may_be"),
+    [
+        ("POST", "CreateBulkMessagesMutation", True, True),
+        ("POST", "CreateMessageViaductMutation", True, True),
+        ("POST", "CreateSomethingNew", False, True),
+        ("POST", "CreateLastMessageReadViaductMutation", False, False),
+        ("POST", "CreateInstantEventViaductMutation", False, False),
+        ("POST", "SyncProtocolSubscription", False, False),
+        ("GET", "CreateBulkMessagesMutation", False, False),
+    ],
+)
+def test_a_send_is_a_post_by_name(
+    method: str, name: str, is_send: bool, may_be: bool
+) -> None:
+    url = f"{HOME}/api/v3/{name}/abc?operationName={name}"
+    assert pages.is_send(method, url) is is_send
+    assert pages.may_be_send(method, url) is may_be
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "said"),
+    [
+        (200, '{"data": {"createBulkMessages": {}}}', None),
+        (200, "", None),
+        (None, None, None),
+        (500, "<html>", None),
+        (400, "<html>", "HTTP 400"),
+        (200, '{"errors": [{"message": "No contact info"}]}', "No contact info"),
+        (400, '{"errors": [{"message": "No contact info"}]}', "No contact info"),
+        (200, '{"errors": ["odd"]}', "HTTP 200"),
+        (200, '{"errors": {"message": 5}}', "HTTP 200"),
+    ],
+)
+def test_a_refusal_is_a_4xx_or_errors_in_the_sites_words(
+    status: int | None, body: str | None, said: str | None
+) -> None:
+    sentence = pages.refusal(status, body)
+    assert sentence is None if said is None else said in (sentence or "")
