@@ -1,6 +1,4 @@
-"""What to answer and why not: plain values in, a decision with its reason out.
-
-Nothing here reads a clock, a page or a database. The rules, in one place:
+"""Which guest texts are unanswered, and what becomes of their turn.
 
 - A turn is the guest texts of a thread that nobody has answered. A text from a person
   on the host's side answers every guest text above it. Our own reply answers only the
@@ -16,22 +14,15 @@ Nothing here reads a clock, a page or a database. The rules, in one place:
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from dataclasses import dataclass
 from dataclasses import field
 from dataclasses import replace
 from datetime import datetime
 from datetime import timedelta
-from difflib import SequenceMatcher
 
 from airbot.models import Direction
-from airbot.models import Kind
 from airbot.models import Message
-from airbot.models import PressOutcome
-from airbot.models import Reading
 from airbot.models import Reply
-from airbot.models import ReplyStatus
 from airbot.models import Turn
 from airbot.models import TurnStatus
 from airbot.models import fingerprint
@@ -39,11 +30,6 @@ from airbot.models import fingerprint
 GUEST_ROLES = frozenset({"GUEST", "COTRAVELER"})
 MAX_SUPERSEDES = 2
 MAX_WAIT_FOR_GUEST = timedelta(minutes=10)
-BACKOFF_FIRST_S = 15.0
-BACKOFF_CAP_S = 900.0
-MAX_PRESSES = 2
-RECOGNISED = 0.5  # similarity from which a changed text is still our own
-LATE_READING = timedelta(minutes=10)
 
 # How a guest text stands, by the turn that lists it.
 FRESH = "fresh"  # in no turn yet
@@ -210,7 +196,7 @@ def too_old(max_age: timedelta) -> str:
     return f"older than {max_age.total_seconds() / 3600:g} h"
 
 
-# May this reply be sent, and what became of it?
+# May this reply be sent?
 
 
 def decide_send(reply: Reply, case: Case) -> Decision:
@@ -230,137 +216,3 @@ def _decide_without_question(reply: Reply, case: Case) -> Decision:
     if is_too_old(reply.created_at, case.now, case.max_age):
         return Decision(too_old(case.max_age), TurnStatus.EXPIRED)
     return Decision("a reply without a turn")
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What a reading proves about a reply. `absent`: it counts, and shows nothing."""
-
-    status: ReplyStatus
-    reason: str | None = None
-    site_message_id: str | None = None
-    absent: bool = False
-    newer_guest_text: bool = False
-    park: bool = False
-
-
-def judge(
-    reply: Reply,
-    outcome: PressOutcome | None,
-    reading: Reading,
-    taken: frozenset[str] = frozenset(),
-) -> Verdict:
-    """Reading decides first; a notice on the page never does.
-
-    `outcome` is None when the press was in another life of the program. `taken` are
-    the site ids that other replies have already been proven with.
-    """
-    after = _after_anchor(reply.anchor_id, reading.messages)
-    if after is None:
-        reason = "the message before our press is out of sight"
-        return Verdict(ReplyStatus.UNCERTAIN, reason, park=True)
-    if not reading.complete or reading.sending:
-        reason = "the conversation was not shown to its end"
-        return Verdict(ReplyStatus.UNCERTAIN, reason)
-    ours = [
-        message
-        for message in after
-        if message.account_id == reading.account_id and message.id not in taken
-    ]
-    return _recognise(reply, ours) or _judge_absent(reply, outcome, after)
-
-
-def _after_anchor(
-    anchor_id: str | None, messages: tuple[Message, ...]
-) -> tuple[Message, ...] | None:
-    if anchor_id is None:
-        return messages
-    for index, message in enumerate(messages):
-        if message.id == anchor_id:
-            return messages[index + 1 :]
-    return None
-
-
-def _recognise(reply: Reply, ours: list[Message]) -> Verdict | None:
-    wanted = normalise(reply.message)
-    texts = [message for message in ours if message.is_host_text]
-    same = [m for m in texts if normalise(m.body or "") == wanted]
-    like = same or [m for m in texts if is_recognisable(m.body or "", reply.message)]
-    if len(like) > 1:
-        reason = "two messages in the conversation could be this reply"
-        return Verdict(ReplyStatus.UNCERTAIN, reason, park=True)
-    if like:
-        note = None if same else "the site changed the text"
-        return Verdict(ReplyStatus.SENT, note, like[0].id)
-    if any(message.kind == Kind.DELETED for message in ours):
-        reason = "a message of our account was unsent right after the press"
-        return Verdict(ReplyStatus.UNCERTAIN, reason, park=True)
-    return None
-
-
-def _judge_absent(
-    reply: Reply, outcome: PressOutcome | None, after: tuple[Message, ...]
-) -> Verdict:
-    guest = any(message.is_guest_text for message in after)
-    if outcome is not None and outcome.refused:
-        sentence = outcome.sentence or "Airbnb refused the message"
-        reason = without_words_of(reply.message, sentence)
-        return Verdict(ReplyStatus.FAILED, reason)
-    if outcome is not None and not outcome.requested:
-        again = reply.presses < MAX_PRESSES
-        status = ReplyStatus.PENDING if again else ReplyStatus.FAILED
-        return Verdict(status, "Send was pressed, but no request left the page")
-    return Verdict(
-        ReplyStatus.UNCERTAIN,
-        "the message does not stand in the conversation",
-        absent=True,
-        newer_guest_text=guest,
-    )
-
-
-def settle(
-    reply: Reply, verdict: Verdict, now: datetime, settle_after: timedelta
-) -> Verdict:
-    """What to do with an uncertain reply after one more reading.
-
-    A `pending` verdict here means: press once more, for the last time.
-    """
-    if verdict.status != ReplyStatus.UNCERTAIN or not verdict.absent:
-        return verdict
-    first = reply.first_absent_at or now
-    if reply.send_started_at and first - reply.send_started_at > LATE_READING:
-        reason = "first read over ten minutes after the press: no proof either way"
-        return replace(verdict, reason=reason, park=True)
-    if reply.absent_readings == 0 or now - first < settle_after:
-        return verdict
-    if verdict.newer_guest_text:
-        reason = "it never arrived, and the guest has written again"
-        return Verdict(ReplyStatus.CANCELLED, reason)
-    if reply.presses >= MAX_PRESSES:
-        reason = "pressed twice and not in the conversation"
-        return replace(verdict, reason=reason, park=True)
-    return Verdict(ReplyStatus.PENDING, "it never arrived: pressing once more")
-
-
-def without_words_of(reply: str, sentence: str) -> str:
-    """The site's sentence without what it quotes of the reply: that stays out of logs."""
-    words = {word for word in re.findall(r"\S{4,}", reply)}
-    return " ".join("…" if part in words else part for part in sentence.split())
-
-
-def normalise(text: str) -> str:
-    """A text as it can be compared: Unicode form, white space, invisible marks."""
-    text = unicodedata.normalize("NFC", text)
-    visible = "".join(c for c in text if unicodedata.category(c) != "Cf")
-    return " ".join(visible.split())
-
-
-def is_recognisable(a: str, b: str) -> bool:
-    """Is one recognisably the other, although the site changed some of it?"""
-    matcher = SequenceMatcher(None, normalise(a), normalise(b), autojunk=False)
-    return matcher.real_quick_ratio() >= RECOGNISED and matcher.ratio() >= RECOGNISED
-
-
-def backoff_s(attempts: int) -> float:
-    """Seconds before the next try, after so many that failed."""
-    return min(BACKOFF_CAP_S, BACKOFF_FIRST_S * 2.0 ** max(0, attempts - 1))
