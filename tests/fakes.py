@@ -1,0 +1,188 @@
+"""Stand-ins with the real signatures, for tests that need no browser.
+
+    site = AirbnbSite()                    never started: its world and verbs alone
+    airbnb = FakeAirbnb(site)
+    airbnb.fail("type_reply", SiteUnavailable("x"))
+    airbnb.before("press_send", lambda: site.guest_writes(thread, "And one more thing"))
+    site.trouble.send = "swallow"          the sandbox's own switch
+
+test_site_contract.py runs one list of tests over FakeAirbnb and over the real Airbnb in
+Chromium: what the tests of SYNC and SEND prove on the fake is worth as much as that.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC
+from datetime import datetime
+
+from airbot.airbnb import shapes
+from airbot.exceptions import LoginRequired
+from airbot.exceptions import ReplyNotTyped
+from airbot.exceptions import ThreadNotShown
+from airbot.models import InboxPage
+from airbot.models import PressOutcome
+from airbot.models import Reading
+from airbot.sandbox import shapes as sandbox
+from airbot.sandbox.content import rewritten
+from airbot.sandbox.site import AirbnbSite
+from airbot.sandbox.world import Thread
+
+REFUSAL = "Airbnb refused the message (HTTP 400): Links and contact info can't be shared"
+
+
+class Clock:
+    """The machine's clock and the site's, moved together by hand."""
+
+    def __init__(self, site: AirbnbSite) -> None:
+        self._site = site
+
+    def __call__(self) -> datetime:
+        return datetime.fromtimestamp(self._site.now(), UTC)
+
+    def advance(self, seconds: float) -> None:
+        self._site.clock_offset_s += seconds
+
+
+class FakeAirbnb:
+    """The inbox without pages: the sandbox's world, read in memory."""
+
+    def __init__(self, site: AirbnbSite) -> None:
+        self.site = site
+        self.calls: list[str] = []
+        self.composer = ""  # what the box of the open conversation holds
+        self.incomplete = self.sending = False  # of the readings from now on
+        self._standing: str | None = None
+        self._errors: dict[str, list[Exception | None]] = defaultdict(list)
+        self._late_errors: dict[str, list[Exception | None]] = defaultdict(list)
+        self._callbacks: dict[str, list[Callable[[], object]]] = defaultdict(list)
+
+    # Trouble
+
+    def fail(self, step: str, error: Exception, call: int = 1, late: bool = False) -> None:
+        """Raise at the `call`th call of a step from now on; `late`: after its effect."""
+        errors = self._late_errors if late else self._errors
+        errors[step] = [None] * (call - 1) + [error]
+
+    def before(self, step: str, callback: Callable[[], object], call: int = 1) -> None:
+        """Call back once, right before the `call`th call of a step."""
+        self._callbacks[step] += [lambda: None] * (call - 1) + [callback]
+
+    @contextmanager
+    def _step(self, name: str) -> Iterator[None]:
+        self.calls.append(name)
+        if self._callbacks[name]:
+            self._callbacks[name].pop(0)()
+        if self.site.trouble.logged_out:
+            raise LoginRequired("Airbnb asks for a login")
+        _raise_next(self._errors[name])
+        yield
+        _raise_next(self._late_errors[name])
+
+    # Reading
+
+    def open_inbox(self, thread_id: str | None = None) -> InboxPage:
+        with self._step("open_inbox"):
+            threads = self.site.world.inbox()
+            shown = self._thread(thread_id) if thread_id else None
+            self._open(shown or (threads[0] if threads else None))
+            return self._page(None)
+
+    def open_thread(self, thread_id: str) -> Reading:
+        with self._step("open_thread"):
+            self._open(None)
+            thread = self._shown(thread_id)
+            reading = self._reading(thread)
+            self._open(thread)
+            return replace(reading, sending=self.sending)
+
+    def ask_inbox(self, cursor: str | None = None) -> InboxPage:
+        with self._step("ask_inbox"):
+            return self._page(cursor)
+
+    def ask_thread(self, thread_id: str) -> Reading:
+        with self._step("ask_thread"):
+            return self._reading(self._shown(thread_id))
+
+    @property
+    def standing(self) -> str | None:
+        return self._standing
+
+    # Sending
+
+    def type_reply(self, text: str) -> None:
+        with self._step("type_reply"):
+            self.composer = text
+
+    def check_typed(self, thread_id: str, text: str) -> None:
+        with self._step("check_typed"):
+            if self._standing != thread_id:
+                raise ReplyNotTyped("the page went to another conversation")
+            if self.composer != text:
+                self.composer = ""
+                raise ReplyNotTyped("the composer did not hold exactly the reply")
+
+    def empty_composer(self) -> None:
+        with self._step("empty_composer"):
+            self.composer = ""
+
+    def press_send(self) -> PressOutcome:
+        with self._step("press_send"):
+            trouble = self.site.trouble.take_send()
+            if trouble == "no_request":
+                return PressOutcome(False)
+            if trouble in ("refuse", "refuse_200"):
+                return PressOutcome(True, refused=True, sentence=REFUSAL)
+            text, self.composer = self.composer, ""
+            if trouble != "swallow":
+                self._post(rewritten(text) if trouble == "rewrite" else text)
+            return PressOutcome(True)
+
+    # The world
+
+    def _post(self, text: str) -> None:
+        thread = self._thread(self._standing or "")
+        assert thread is not None, "Send was pressed where no conversation is open"
+        self.site.fire("before_send_taken", thread)
+        name = f"{len(self.site.world.by_identifier)}"
+        self.site.world.post(thread, self.site.host, text, unique_identifier=name)
+        self.site.fire("after_send_taken", thread)
+
+    def _open(self, thread: Thread | None) -> None:
+        """A page that is loaded has an empty composer, and marks what it shows read."""
+        self.composer, self._standing = "", thread.id if thread else None
+        if thread:
+            thread.unread = False
+
+    def _thread(self, thread_id: str) -> Thread | None:
+        number = shapes.number_of(thread_id, shapes.THREAD_TYPE)
+        return self.site.world.threads.get(number or "")
+
+    def _shown(self, thread_id: str) -> Thread:
+        thread = self._thread(thread_id)
+        if thread is None:
+            raise ThreadNotShown("Airbnb does not show this conversation to this account")
+        return thread
+
+    def _reading(self, thread: Thread) -> Reading:
+        data = sandbox.thread_answer(self.site.world, thread, 50, False)
+        reading = shapes.reading(data, thread.id, self.site.host.id, self._now())
+        return replace(reading, complete=not self.incomplete)
+
+    def _page(self, cursor: str | None) -> InboxPage:
+        size = self.site.trouble.page_size
+        start = sandbox.rank_of(cursor)
+        data = sandbox.inbox(self.site.world, "inboxItems", size, 2, start)
+        return shapes.inbox_page(data, None, self._now())
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self.site.now(), UTC)
+
+
+def _raise_next(errors: list[Exception | None]) -> None:
+    if errors and (error := errors.pop(0)):
+        raise error
