@@ -88,3 +88,7 @@ class ReplyNotTyped(AirbotError):
 
 class CannotListen(AirbotError):
     """The webhook's address is taken or is not this machine's."""
+
+
+class VerbRefused(AirbotError):
+    """What a person asked for cannot be done to that reply or turn, and why."""

@@ -4,6 +4,7 @@ Nothing here reads a clock, a page or a database.
 
     turns.py   which guest texts are unanswered, may this reply be sent
     proof.py   what a reading proves about a reply, and what follows
+    verbs.py   what a person may do to a reply or a turn
 """
 
 from __future__ import annotations

@@ -78,6 +78,7 @@ class Case:
     own_replies: frozenset[str] = frozenset()
     turn: Turn | None = None
     unsettled: bool = False
+    old_ok: bool = False  # a person wants it answered, however old
 
 
 @dataclass(frozen=True)
@@ -153,11 +154,11 @@ def _decide_with_turn(
         return _open(case, texts, TurnStatus.TAKEN_OVER, reason)
     if fingerprint(listed) != turn.fingerprint:
         return _rebuild(case, turn, texts)
-    if is_too_old(turn.newest_at, case.now, case.max_age) and texts == listed:
+    if texts != listed:
+        return _lengthen(case, turn, texts)
+    if is_too_old(turn.newest_at, case.now, case.max_age) and not case.old_ok:
         return Decision(too_old(case.max_age), TurnStatus.EXPIRED)
-    if texts == listed:
-        return Decision("the turn is as it was")
-    return _lengthen(case, turn, texts)
+    return Decision("the turn is as it was")
 
 
 def _host_answered(case: Case) -> bool:
@@ -201,9 +202,7 @@ def too_old(max_age: timedelta) -> str:
 
 def decide_send(reply: Reply, case: Case) -> Decision:
     """The same decision once more, with the reply in hand: `close` set = not sent."""
-    mine = replace(case, unsettled=False)
-    if reply.old_ok:
-        mine = replace(mine, max_age=timedelta.max)
+    mine = replace(case, unsettled=False, old_ok=reply.old_ok)
     if reply.turn_id is None:
         return _decide_without_question(reply, mine)
     return decide_turn(mine)
@@ -213,6 +212,6 @@ def _decide_without_question(reply: Reply, case: Case) -> Decision:
     if not case.hosted:
         reason = "our account is not on the host's side of this conversation"
         return Decision(reason, TurnStatus.FAILED)
-    if is_too_old(reply.created_at, case.now, case.max_age):
+    if is_too_old(reply.created_at, case.now, case.max_age) and not case.old_ok:
         return Decision(too_old(case.max_age), TurnStatus.EXPIRED)
     return Decision("a reply without a turn")

@@ -5,6 +5,7 @@
     storage.turns     questions to the AI
     storage.outbox    replies, the table `queue_outbox`
     storage.session   how we stand with Airbnb
+    storage.desk      what people see and do at the command line
 
 Every method is one transaction. Errors: StorageError when the file, the disk or another
 process is in the way; nothing was written then.
@@ -15,6 +16,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from airbot.storage.database import Database
+from airbot.storage.desk import Desk
 from airbot.storage.inbox import Inbox
 from airbot.storage.outbox import Outbox
 from airbot.storage.session import SessionStore
@@ -31,6 +33,7 @@ class Storage:
         self.turns = Turns(self.db)
         self.outbox = Outbox(self.db)
         self.session = SessionStore(self.db)
+        self.desk = Desk(self.db)
 
     def copy_to(self, path: Path) -> None:
         """A whole copy, as of now, in a new file."""

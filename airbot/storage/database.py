@@ -61,11 +61,16 @@ class Database:
         self._all: list[sqlite3.Connection] = []
         with wrap_errors():
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._lock_fd = _open_private(path.with_name(path.name + ".lock"))
             if not path.exists():
                 # Only then: closing any descriptor of an open database drops the
                 # locks that SQLite holds on it (sqlite.org/howtocorrupt.html 2.2).
                 os.close(_open_private(path))
+            self._lock_fd = _open_private(path.with_name(path.name + ".lock"))
+            if os.geteuid() == 0:
+                # `sudo airbot status` must not leave a lock that the service, which
+                # runs as another user, cannot open.
+                owner = path.stat()
+                os.fchown(self._lock_fd, owner.st_uid, owner.st_gid)
             self._migrate()
 
     def close(self) -> None:

@@ -228,6 +228,7 @@ def _case(
         ),
         turn=_open_turn(tx, thread_id, in_hand),
         unsettled=any(_is_unsettled(row) for row in replies if row["id"] != in_hand),
+        old_ok=any(row["status"] == "pending" and row["old_ok"] for row in replies),
     )
 
 

@@ -8,10 +8,9 @@ import os
 import sys
 from collections.abc import Callable
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from airbot import __version__
+from airbot.cli.parser import make_parser
 from airbot.exceptions import AirbotError
 from airbot.exceptions import AlreadyRunning
 from airbot.exceptions import BrowserMissing
@@ -23,17 +22,13 @@ if TYPE_CHECKING:
 
 DONE, FAILED, USAGE, BUSY = 0, 1, 2, 75
 SECRETS = ("AI_WEBHOOK_SECRET", "API_SECRET")
-DESCRIPTION = "Answers an Airbnb host's guests with the host's own AI."
-EPILOG = """exit codes: 0 done, 1 failed (try again), 2 usage or configuration,
-75 another airbot is running, 77 a person is needed at Airbnb"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; its exit code."""
-    parsed = _parser().parse_args(arguments)
-    command: Callable[[argparse.Namespace], int] = parsed.command
+    parsed = make_parser().parse_args(arguments)
     try:
-        return command(parsed)
+        return COMMANDS[parsed.command](parsed)
     except AirbotError as e:
         return _explain(e)
     except KeyboardInterrupt:
@@ -53,46 +48,6 @@ def _explain(e: AirbotError) -> int:
         advice = "; nothing was sent that is not on record"
     print(f"airbot: {e}{advice}", file=sys.stderr)
     return code
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="airbot",
-        description=DESCRIPTION,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--version", action="version", version=f"airbot {__version__}")
-    parser.add_argument("--config", type=Path, metavar="PATH", help="the config.ini")
-    parser.add_argument("--once", action="store_true", help="one cycle, then end")
-    parser.add_argument(
-        "--wait",
-        type=float,
-        default=120.0,
-        metavar="S",
-        help="with --once: how long to wait for the AI's answers (120)",
-    )
-    parser.add_argument(
-        "--dry-run",
-        action="store_true",
-        help="with --once: only show what would be asked and sent",
-    )
-    parser.set_defaults(command=_run)
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    install = commands.add_parser(
-        "install-browser", help="get a Chromium, whichever way works"
-    )
-    install.set_defaults(command=_install_browser)
-    demo = commands.add_parser("demo", help="the whole loop on a simulated Airbnb")
-    # SUPPRESS: else the default would undo a --once in front of the command.
-    demo.add_argument(
-        "--once",
-        action="store_true",
-        default=argparse.SUPPRESS,
-        help="end when the guest has an answer",
-    )
-    demo.set_defaults(command=_demo)
-    return parser
 
 
 # The commands import what they need: `airbot --help` must not wait for it.
@@ -133,6 +88,19 @@ def _config(parsed: argparse.Namespace) -> Config:
     return config
 
 
+def _desk(name: str) -> Callable[[argparse.Namespace], int]:
+    """A command that looks into the database, or changes a row of it."""
+
+    def command(parsed: argparse.Namespace) -> int:
+        from airbot.cli import desk
+        from airbot.config import load_config
+
+        run: Callable[[Config, argparse.Namespace], int] = getattr(desk, name)
+        return run(load_config(parsed.config), parsed)
+
+    return command
+
+
 def _install_browser(parsed: argparse.Namespace) -> int:
     from airbot.browser import install_browser
 
@@ -144,3 +112,17 @@ def _demo(parsed: argparse.Namespace) -> int:
     from airbot.sandbox.demo import run_demo
 
     return run_demo(parsed.once)
+
+
+COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
+    "run": _run,
+    "status": _desk("status"),
+    "messages": _desk("messages"),
+    "messages retry": _desk("messages_retry"),
+    "outbox": _desk("outbox"),
+    "outbox retry": _desk("outbox_retry"),
+    "outbox cancel": _desk("outbox_cancel"),
+    "outbox resolve": _desk("outbox_resolve"),
+    "install-browser": _install_browser,
+    "demo": _demo,
+}

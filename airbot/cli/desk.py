@@ -1,0 +1,101 @@
+"""`airbot status`, `messages`, `outbox`: beside a running daemon, and without one."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from datetime import timedelta
+
+from airbot.cli import show
+from airbot.config import Config
+from airbot.exceptions import StorageError
+from airbot.models import Reply
+from airbot.models import utcnow
+from airbot.storage import Storage
+
+DONE, PERSON = 0, 77
+
+
+@contextmanager
+def _opened(config: Config) -> Iterator[Storage]:
+    """The database that is there; to look must not make one."""
+    path = config.storage.path
+    if not path.exists():
+        raise StorageError(f"there is no database {path} yet: airbot has not run here")
+    storage = Storage(path)
+    try:
+        yield storage
+    finally:
+        storage.close()
+
+
+def status(config: Config, parsed: argparse.Namespace) -> int:
+    now = utcnow()
+    with _opened(config) as storage:
+        shown = show.status(storage, now)
+    if parsed.json:
+        print(show.as_json(shown))
+    else:
+        print("\n".join(show.status_lines(shown, now)))
+    return PERSON if shown["person_needed"] else DONE
+
+
+def messages(config: Config, parsed: argparse.Namespace) -> int:
+    with _opened(config) as storage:
+        rows = storage.desk.messages(parsed.limit)
+    if parsed.json:
+        print(show.as_json(rows))
+    else:
+        print("\n".join(show.message_lines(rows)))
+    return DONE
+
+
+def outbox(config: Config, parsed: argparse.Namespace) -> int:
+    with _opened(config) as storage:
+        rows = storage.desk.replies(parsed.limit)
+    if parsed.json:
+        print(show.as_json(rows))
+    else:
+        print("\n".join(show.outbox_lines(rows)))
+    return DONE
+
+
+def messages_retry(config: Config, parsed: argparse.Namespace) -> int:
+    with _opened(config) as storage:
+        turn = storage.desk.retry_turn(
+            parsed.id, _oldest(storage, config), utcnow()
+        )
+    print(f"turn {turn.id[: show.SHORT_ID]} will be asked again")
+    return DONE
+
+
+def outbox_retry(config: Config, parsed: argparse.Namespace) -> int:
+    with _opened(config) as storage:
+        return _said(
+            storage.desk.retry_reply(
+                parsed.id, _oldest(storage, config), parsed.old, utcnow()
+            )
+        )
+
+
+def outbox_cancel(config: Config, parsed: argparse.Namespace) -> int:
+    with _opened(config) as storage:
+        return _said(storage.desk.cancel_reply(parsed.id, utcnow()))
+
+
+def outbox_resolve(config: Config, parsed: argparse.Namespace) -> int:
+    with _opened(config) as storage:
+        return _said(storage.desk.resolve_reply(parsed.id, parsed.sent, utcnow()))
+
+
+def _said(reply: Reply) -> int:
+    print(f"reply {reply.id[: show.SHORT_ID]} is {reply.status}")
+    return DONE
+
+
+def _oldest(storage: Storage, config: Config) -> datetime:
+    """Whose guests wrote before this, by Airbnb's clock, is too old to answer."""
+    site_now = storage.session.get().site_time(utcnow())
+    return site_now - timedelta(hours=config.sync.max_age_hours)

@@ -1,0 +1,101 @@
+"""The command line: what may be typed, and what `--help` says about it."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from airbot import __version__
+
+DESCRIPTION = """Answers an Airbnb host's guests with the host's own AI.
+Without a command: the daemon, in the foreground."""
+EPILOG = """exit codes: 0 done, 1 failed (try again), 2 usage or configuration,
+75 another airbot is running, 77 a person is needed at Airbnb"""
+
+
+def make_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="airbot",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(command="run")
+    add = parser.add_argument
+    add("--version", action="version", version=f"airbot {__version__}")
+    add("--config", type=Path, metavar="PATH", help="the config.ini to read")
+    add("--once", action="store_true", help="one cycle, then end; for cron")
+    add(
+        "--wait",
+        type=_seconds,
+        default=120.0,
+        metavar="S",
+        help="with --once: wait so long for the AI's answers (120)",
+    )
+    add("--dry-run", action="store_true", help="with --once: read and show, do nothing")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    _add_desk(commands)
+    _command(commands, "install-browser", "get a Chromium, whichever way works")
+    demo = _command(commands, "demo", "the whole loop on a simulated Airbnb")
+    # SUPPRESS: the default would undo a --once in front of the command.
+    demo.add_argument(
+        "--once",
+        action="store_true",
+        default=argparse.SUPPRESS,
+        help="end when the guest has an answer",
+    )
+    return parser
+
+
+def _add_desk(commands: Any) -> None:
+    status = _command(commands, "status", "session, last cycles, what waits for you")
+    _json(status)
+    messages = _command(commands, "messages", "guest texts and what became of each")
+    _listing(messages)
+    verbs = messages.add_subparsers(metavar="VERB")
+    retry = _command(verbs, "retry", "ask the AI again about a turn", "messages retry")
+    retry.add_argument("id", metavar="TURN")
+    outbox = _command(commands, "outbox", "the replies and what became of each")
+    _listing(outbox)
+    verbs = outbox.add_subparsers(metavar="VERB")
+    retry = _command(verbs, "retry", "send a reply (again)", "outbox retry")
+    retry.add_argument("id", metavar="ID")
+    retry.add_argument("--old", action="store_true", help="however old it is")
+    cancel = _command(verbs, "cancel", "do not send a reply", "outbox cancel")
+    cancel.add_argument("id", metavar="ID")
+    resolve = _command(
+        verbs, "resolve", "say what became of an uncertain reply", "outbox resolve"
+    )
+    resolve.add_argument("id", metavar="ID")
+    said = resolve.add_mutually_exclusive_group(required=True)
+    said.add_argument("--sent", action="store_true", help="it stands there")
+    said.add_argument("--not-sent", action="store_true", help="it does not")
+
+
+def _command(
+    commands: Any, name: str, help_: str, command: str | None = None
+) -> argparse.ArgumentParser:
+    made: argparse.ArgumentParser = commands.add_parser(
+        name, help=help_, description=help_
+    )
+    made.set_defaults(command=command or name)
+    return made
+
+
+def _json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="as JSON")
+
+
+def _listing(parser: argparse.ArgumentParser) -> None:
+    _json(parser)
+    parser.add_argument(
+        "-n", dest="limit", type=int, default=20, metavar="N", help="how many (20)"
+    )
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if value < 0:
+        raise ValueError
+    return value

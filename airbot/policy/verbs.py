@@ -1,0 +1,90 @@
+"""What a person may do to a reply or a turn: state × verb, with the reason for a no.
+
+    reply          retry        cancel     resolve
+    pending        sent next    yes        no: not pressed yet
+    processing     no           no         no          (it is being sent right now)
+    uncertain      no           no         yes
+    failed         yes          no: over   no: settled
+    cancelled      yes, unless the texts are answered or in a later turn;
+                   too old: with --old     no          no
+    sent           no           no         no
+
+    turn           retry
+    new, asked     asked at once
+    failed, ignored  yes
+    answered       no: it has a reply
+    superseded, taken_over, expired  no
+"""
+
+from __future__ import annotations
+
+from airbot.models import Reply
+from airbot.models import ReplyStatus
+from airbot.models import Turn
+from airbot.models import TurnStatus
+
+BUSY = "it is being sent right now"
+STANDS = "it stands in the conversation"
+RESOLVE_FIRST = (
+    "it may stand in the conversation: look there, then say "
+    "outbox resolve ID --sent or --not-sent"
+)
+OVER = "it is {} already"
+
+
+def why_not_retry_reply(
+    reply: Reply, turn: Turn | None, lists_texts: bool, is_old: bool, old_ok: bool
+) -> str | None:
+    """Why a reply cannot be sent (again); None when it can.
+
+    `lists_texts`: its turn still lists guest texts. `is_old`: older than max_age_hours.
+    """
+    refusals = {
+        ReplyStatus.PROCESSING: BUSY,
+        ReplyStatus.UNCERTAIN: RESOLVE_FIRST,
+        ReplyStatus.SENT: STANDS,
+    }
+    if reply.status in refusals:
+        return refusals[reply.status]
+    if turn is not None and turn.status == TurnStatus.TAKEN_OVER:
+        return "someone on the host's side has answered the guest"
+    if turn is not None and not lists_texts:
+        return "a later turn took over its texts"
+    if is_old and not old_ok:
+        return "it is older than sync.max_age_hours: add --old to send it all the same"
+    return None
+
+
+def why_not_cancel(reply: Reply) -> str | None:
+    """Why a reply cannot be cancelled; None when it can."""
+    return {
+        ReplyStatus.PENDING: None,
+        ReplyStatus.PROCESSING: BUSY,
+        ReplyStatus.UNCERTAIN: RESOLVE_FIRST,
+        ReplyStatus.SENT: STANDS,
+    }.get(reply.status, OVER.format(reply.status))
+
+
+def why_not_resolve(reply: Reply) -> str | None:
+    """Why nothing is to be said about a reply; None when a person's word counts."""
+    return {
+        ReplyStatus.UNCERTAIN: None,
+        ReplyStatus.PENDING: "Send has not been pressed for it yet",
+        ReplyStatus.PROCESSING: BUSY,
+        ReplyStatus.SENT: STANDS,
+    }.get(reply.status, OVER.format(reply.status))
+
+
+def why_not_retry_turn(
+    turn: Turn, has_reply: bool, another_is_open: bool
+) -> str | None:
+    """Why the AI cannot be asked (again) about a turn; None when it can."""
+    if has_reply:
+        return "it has a reply: see airbot outbox"
+    if turn.status in (TurnStatus.NEW, TurnStatus.ASKED):
+        return None
+    if turn.status not in (TurnStatus.FAILED, TurnStatus.IGNORED):
+        return f"it is {turn.status}: {turn.reason}"
+    if another_is_open:
+        return "a later turn of this conversation is with the AI"
+    return None
