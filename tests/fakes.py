@@ -19,18 +19,26 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC
 from datetime import datetime
+from datetime import timedelta
+from typing import Any
 
 from airbot.airbnb import shapes
+from airbot.config import Config
 from airbot.exceptions import LoginRequired
 from airbot.exceptions import ReplyNotTyped
 from airbot.exceptions import ThreadNotShown
 from airbot.models import InboxPage
 from airbot.models import PressOutcome
 from airbot.models import Reading
+from airbot.models import Reply
+from airbot.models import Turn
 from airbot.sandbox import shapes as sandbox
 from airbot.sandbox.content import rewritten
 from airbot.sandbox.site import AirbnbSite
 from airbot.sandbox.world import Thread
+from airbot.send import Sender
+from airbot.storage import Storage
+from airbot.sync import Syncer
 
 REFUSAL = "Airbnb refused the message (HTTP 400): Links and contact info can't be shared"
 
@@ -186,3 +194,64 @@ class FakeAirbnb:
 def _raise_next(errors: list[Exception | None]) -> None:
     if errors and (error := errors.pop(0)):
         raise error
+
+
+class Desk:
+    """One thread with a waiting guest, and SYNC and SEND at their work on it.
+
+    `airbnb` may be the real one: the same tests then run in Chromium.
+    """
+
+    def __init__(
+        self, site: AirbnbSite, airbnb: Any, storage: Storage, config: Config
+    ) -> None:
+        self.site, self.airbnb, self.storage = site, airbnb, storage
+        self.clock = Clock(site)
+        self.max_age = timedelta(hours=config.sync.max_age_hours)
+        self.syncer = Syncer(storage, airbnb, config, self.clock)
+        self.sender = Sender(storage, airbnb, config, self.clock)
+        self.thread = site.add_thread("Maya")
+        self.reply_id = ""
+
+    def guest(self, text: str = "Is parking free?") -> None:
+        self.site.guest_writes(self.thread, text)
+
+    def host(self, text: str = "I am on it, Maya.") -> None:
+        self.site.host_writes(self.thread, text)
+
+    def queue(self, text: str) -> Reply:
+        """The guest has written, SYNC has read it, the AI has answered."""
+        self.guest()
+        self.syncer.run()
+        turn = self.turn()
+        reply = self.storage.outbox.enqueue(turn, text, "ai", self.clock())
+        self.reply_id = reply.id
+        return reply
+
+    def queue_without_turn(self, text: str, thread_id: str) -> Reply:
+        outbox = self.storage.outbox
+        reply = outbox.enqueue_without_turn(thread_id, text, "ai", self.clock())
+        self.reply_id = reply.id
+        return reply
+
+    def later(self, seconds: float) -> Reply:
+        """Let time pass, and SEND run; the reply as it is then."""
+        self.clock.advance(seconds)
+        self.sender.run()
+        return self.reply()
+
+    def reply(self) -> Reply:
+        reply = self.storage.outbox.get(self.reply_id)
+        assert reply is not None
+        return reply
+
+    def turn(self) -> Turn:
+        turn = self.storage.turns.newest(self.thread.id)
+        assert turn is not None
+        return turn
+
+    def texts_of_turn(self) -> list[str | None]:
+        return [text.body for text in self.storage.turns.question(self.turn()).texts]
+
+    def posted(self) -> list[str]:
+        return [message.text for message in self.site.posted()]

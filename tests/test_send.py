@@ -1,0 +1,638 @@
+"""SEND proves what it sent: never twice, never lost, whatever the site does.
+
+On FakeAirbnb (see test_site_contract.py) and a real database; time is moved by hand.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from fakes import Desk
+from fakes import FakeAirbnb
+
+from airbot.airbnb import shapes
+from airbot.config import Config
+from airbot.exceptions import ChallengeShown
+from airbot.exceptions import LoginRequired
+from airbot.exceptions import ReplyNotTyped
+from airbot.exceptions import SiteChanged
+from airbot.exceptions import SiteError
+from airbot.exceptions import SiteUnavailable
+from airbot.exceptions import StorageError
+from airbot.exceptions import ThreadNotShown
+from airbot.models import TurnStatus
+from airbot.sandbox.site import AirbnbSite
+from airbot.send import Sender
+from airbot.storage import Storage
+
+REPLY = "Yes, parking is free.\nSee you soon!"
+CANARY = "Kanarienvogel"
+UNKNOWN = shapes.global_id("MessageThread", "999999999")
+SETTLE_S = 120
+
+SITE_ERRORS = (
+    SiteUnavailable("timed out"),
+    SiteChanged("the composer"),
+    LoginRequired("Airbnb asks for a login"),
+    ChallengeShown("Airbnb shows a check for humans"),
+)
+# (step, which call of it) in their order; the third reading is the proof.
+BEFORE = (
+    ("ask_thread", 1),
+    ("open_thread", 1),
+    ("type_reply", 1),
+    ("ask_thread", 2),
+    ("check_typed", 1),
+)
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+@pytest.fixture
+def site() -> Iterator[AirbnbSite]:
+    site = AirbnbSite()  # its world alone, never started
+    yield site
+    site.stop()
+
+
+@pytest.fixture
+def desk(site: AirbnbSite, storage: Storage, make_config: Callable[..., Config]) -> Desk:
+    return Desk(site, FakeAirbnb(site), storage, make_config())
+
+
+def restarted(desk: Desk, make_config: Callable[..., Config]) -> None:
+    """Another process on the same database: SEND as it is after a start."""
+    desk.sender = Sender(desk.storage, desk.airbnb, make_config(), desk.clock)
+
+
+# The way that it goes
+
+
+def test_a_reply_is_sent_with_the_id_it_stands_under(desk: Desk) -> None:
+    desk.queue(REPLY)
+    reply = desk.later(0)
+    assert (reply.status, reply.attempts, reply.presses) == ("sent", 1, 1)
+    assert reply.site_message_id == desk.site.posted()[0].id
+    assert reply.last_error is None
+    assert desk.posted() == [REPLY]
+
+
+def test_the_steps_come_in_their_order_and_send_is_pressed_once(desk: Desk) -> None:
+    desk.queue(REPLY)
+    desk.airbnb.calls.clear()
+    desk.later(0)
+    assert desk.airbnb.calls == [
+        "ask_thread",
+        "open_thread",
+        "type_reply",
+        "ask_thread",
+        "check_typed",
+        "press_send",
+        "open_thread",
+    ]
+
+
+def test_attempt_time_and_anchor_are_on_record_before_the_press(desk: Desk) -> None:
+    desk.queue(REPLY)
+    newest = desk.site.messages(desk.thread)[-1]
+    seen: list[Any] = []
+    desk.airbnb.before("press_send", lambda: seen.append(desk.reply()))
+    desk.later(0)
+    (reply,) = seen
+    assert reply.status == "processing"
+    assert reply.send_started_at is not None
+    assert (reply.attempts, reply.presses, reply.anchor_id) == (1, 1, newest.id)
+
+
+def test_nothing_is_pressed_when_it_cannot_be_recorded(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, make_config: Callable[..., Config]
+) -> None:
+    desk.queue(REPLY)
+
+    def full(*_: object) -> None:
+        raise StorageError("the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(desk.storage.outbox, "start_press", full)
+        with pytest.raises(StorageError):
+            desk.later(0)
+    assert desk.posted() == []
+    assert desk.later(0).status == "sent"
+    assert desk.posted() == [REPLY]
+
+
+def test_replies_of_several_threads_are_sent_in_one_run(desk: Desk) -> None:
+    desk.queue(REPLY)
+    first, desk.thread = desk.thread, desk.site.add_thread("Kenji")
+    desk.queue("You are welcome.")
+    desk.later(0)
+    assert [m.text for m in desk.site.posted(first)] == [REPLY]
+    assert [m.text for m in desk.site.posted(desk.thread)] == ["You are welcome."]
+
+
+def test_send_stops_between_two_replies(desk: Desk) -> None:
+    desk.queue(REPLY)
+    assert desk.sender.run(stopping=lambda: True) == 0
+    assert desk.reply().status == "pending"
+
+
+# Before the boundary: nothing was pressed, so it is tried again
+
+
+@pytest.mark.parametrize(("step", "call"), BEFORE)
+@pytest.mark.parametrize("error", SITE_ERRORS, ids=lambda e: type(e).__name__)
+def test_trouble_of_the_site_before_the_press_costs_no_attempt(
+    desk: Desk, step: str, call: int, error: SiteError
+) -> None:
+    desk.queue(REPLY)
+    desk.airbnb.fail(step, error, call)
+    with pytest.raises(type(error)):
+        desk.later(0)
+    reply = desk.reply()
+    assert (reply.status, reply.attempts, reply.presses) == ("pending", 0, 0)
+    assert reply.last_error == str(error)
+    assert desk.posted() == []
+    assert desk.later(0).status == "sent"
+    assert desk.posted() == [REPLY]
+
+
+@pytest.mark.parametrize(
+    ("step", "call", "error"),
+    [
+        ("check_typed", 1, ReplyNotTyped("the composer did not hold exactly the reply")),
+        ("type_reply", 1, ReplyNotTyped("the composer did not hold exactly the reply")),
+        ("ask_thread", 1, ThreadNotShown("not shown")),
+        ("open_thread", 1, ThreadNotShown("not shown")),
+        ("ask_thread", 2, ThreadNotShown("not shown")),
+    ],
+)
+def test_trouble_of_this_reply_alone_is_counted_and_waits(
+    desk: Desk, step: str, call: int, error: Exception
+) -> None:
+    desk.queue(REPLY)
+    desk.airbnb.fail(step, error, call)
+    reply = desk.later(0)
+    assert (reply.status, reply.attempts, reply.presses) == ("pending", 1, 0)
+    assert desk.later(14).status == "pending"
+    assert desk.later(2).status == "sent"
+    assert desk.posted() == [REPLY]
+
+
+def test_after_max_attempts_it_failed_and_says_why(
+    site: AirbnbSite, storage: Storage, make_config: Callable[..., Config]
+) -> None:
+    config = make_config(send__max_attempts="2")
+    desk = Desk(site, FakeAirbnb(site), storage, config)
+    desk.queue(REPLY)
+    for _ in range(3):
+        desk.airbnb.fail("check_typed", ReplyNotTyped("the composer held something else"))
+        reply = desk.later(1000)
+    assert reply.status == "failed"
+    assert reply.last_error == "the composer held something else"
+    assert desk.posted() == []
+
+
+def test_a_conversation_that_airbnb_does_not_show_fails(desk: Desk) -> None:
+    desk.queue_without_turn(REPLY, UNKNOWN)
+    reply = desk.later(0)
+    assert reply.status == "failed"
+    assert "does not show" in (reply.last_error or "")
+
+
+def test_a_reply_without_a_turn_is_sent_too(desk: Desk) -> None:
+    desk.guest()
+    desk.queue_without_turn(REPLY, desk.thread.id)
+    assert desk.later(0).status == "sent"
+    assert desk.posted() == [REPLY]
+
+
+def test_a_reply_to_the_hosts_own_trip_is_not_sent(desk: Desk) -> None:
+    trip = desk.site.add_thread("Ada", hosted=False)
+    desk.site.guest_writes(trip, "Your room is ready.")
+    desk.queue_without_turn(REPLY, trip.id)
+    assert desk.later(0).status == "failed"
+    assert desk.posted() == []
+
+
+def test_over_its_hourly_limit_a_thread_waits_and_says_so(
+    site: AirbnbSite, storage: Storage, make_config: Callable[..., Config]
+) -> None:
+    config = make_config(send__max_per_thread_hour="1")
+    desk = Desk(site, FakeAirbnb(site), storage, config)
+    desk.queue(REPLY)
+    desk.later(0)
+    desk.queue("And once more.")
+    reply = desk.later(1)
+    assert (reply.status, reply.attempts) == ("pending", 0)
+    assert "1 replies an hour" in (reply.last_error or "")
+    assert desk.later(3600).status == "sent"
+
+
+# It yields to people
+
+
+@pytest.mark.parametrize("call", [1, 2])
+def test_a_guest_who_writes_before_the_press_gets_a_longer_turn_instead(
+    desk: Desk, call: int
+) -> None:
+    desk.queue(REPLY)
+    desk.airbnb.before("ask_thread", lambda: desk.guest("And breakfast?"), call)
+    old = desk.turn()
+    assert desk.later(0).status == "cancelled"
+    assert desk.posted() == [] and desk.airbnb.composer == ""
+    closed = desk.storage.turns.get(old.id)
+    assert closed is not None and closed.status == TurnStatus.SUPERSEDED
+    assert desk.turn().status == TurnStatus.NEW
+    assert desk.texts_of_turn() == ["Is parking free?", "And breakfast?"]
+
+
+@pytest.mark.parametrize("call", [1, 2])
+@pytest.mark.parametrize("who", ["host", "cohost", "stranger"])
+def test_a_person_on_the_hosts_side_who_was_first_makes_it_silent(
+    desk: Desk, call: int, who: str
+) -> None:
+    desk.queue(REPLY)
+    stranger = desk.site.account("Ines") if who == "stranger" else None
+
+    def write() -> None:
+        if who == "host":
+            desk.host()
+        else:
+            desk.site.cohost_writes(desk.thread, "Done!", by=stranger)
+
+    desk.airbnb.before("ask_thread", write, call)
+    reply = desk.later(0)
+    assert reply.status == "cancelled"
+    assert "host's side answered" in (reply.last_error or "")
+    assert desk.turn().status == TurnStatus.TAKEN_OVER
+    assert desk.posted() == [] and desk.airbnb.composer == ""
+
+
+@pytest.mark.parametrize("call", [1, 2])
+def test_a_reply_that_became_too_old_is_not_sent(desk: Desk, call: int) -> None:
+    desk.queue(REPLY)
+    desk.airbnb.before("ask_thread", lambda: desk.clock.advance(13 * 3600), call)
+    reply = desk.later(0)
+    assert (reply.status, reply.last_error) == ("cancelled", "older than 12 h")
+    assert desk.turn().status == TurnStatus.EXPIRED
+    assert desk.posted() == [] and desk.airbnb.composer == ""
+
+
+def test_a_text_that_the_guest_unsends_needs_no_answer(desk: Desk) -> None:
+    desk.queue(REPLY)
+    (text,) = desk.site.messages(desk.thread)
+    desk.airbnb.before("ask_thread", lambda: desk.site.unsend(text), call=2)
+    assert desk.later(0).status == "cancelled"
+    assert desk.posted() == []
+
+
+def test_a_card_or_photo_before_the_press_changes_nothing(desk: Desk) -> None:
+    desk.queue(REPLY)
+    desk.airbnb.before("ask_thread", lambda: desk.site.card(desk.thread))
+    desk.airbnb.before("ask_thread", lambda: desk.site.photo(desk.thread))
+    assert desk.later(0).status == "sent"
+    assert desk.posted() == [REPLY]
+
+
+def test_a_guest_text_that_lands_inside_the_send_is_the_next_turn(desk: Desk) -> None:
+    desk.queue(REPLY)
+    desk.site.on("before_send_taken", lambda _: desk.guest("And breakfast?"))
+    assert desk.later(0).status == "sent"
+    assert desk.turn().status == TurnStatus.NEW
+    assert desk.texts_of_turn() == ["And breakfast?"]
+
+
+# Behind the boundary: only reading decides
+
+
+def test_a_lost_answer_is_settled_by_reading(desk: Desk) -> None:
+    desk.queue(REPLY)
+    desk.site.trouble.send = "lose_answer"
+    assert desk.later(0).status == "sent"
+    assert desk.posted() == [REPLY]
+
+
+def test_a_swallowed_reply_is_pressed_once_more_after_two_proofs(desk: Desk) -> None:
+    desk.queue(REPLY)
+    desk.site.trouble.send, desk.site.trouble.send_times = "swallow", 1
+    reply = desk.later(0)
+    assert (reply.status, reply.presses) == ("uncertain", 1)
+    assert reply.absent_readings == 1
+    for _ in range(3):
+        assert desk.later(SETTLE_S / 4).status == "uncertain"
+    assert desk.airbnb.calls.count("press_send") == 1
+    reply = desk.later(SETTLE_S / 4 + 1)
+    assert (reply.status, reply.presses, reply.attempts) == ("sent", 2, 2)
+    assert desk.posted() == [REPLY]
+
+
+def test_a_reply_that_is_swallowed_twice_waits_for_a_person(desk: Desk) -> None:
+    desk.queue(REPLY)
+    desk.site.trouble.send = "swallow"
+    for _ in range(20):
+        reply = desk.later(SETTLE_S)
+    assert (reply.status, reply.parked, reply.presses) == ("uncertain", True, 2)
+    assert desk.airbnb.calls.count("press_send") == 2
+    assert "pressed twice" in (reply.last_error or "")
+
+
+def test_settle_sec_is_how_far_apart_the_two_readings_are(
+    site: AirbnbSite, storage: Storage, make_config: Callable[..., Config]
+) -> None:
+    desk = Desk(site, FakeAirbnb(site), storage, make_config(send__settle_sec="3"))
+    desk.queue(REPLY)
+    site.trouble.send, site.trouble.send_times = "swallow", 1
+    desk.later(0)
+    assert desk.later(2).status == "uncertain"
+    assert desk.later(1.1).status == "sent"
+
+
+def test_a_reply_that_shows_up_late_is_not_pressed_again(desk: Desk) -> None:
+    desk.queue(REPLY)
+    desk.site.trouble.send = "swallow"
+    assert desk.later(0).status == "uncertain"
+    desk.host(REPLY)  # under our own account, word for word
+    assert desk.later(SETTLE_S + 1).status == "sent"
+    assert desk.airbnb.calls.count("press_send") == 1
+
+
+def test_what_the_first_press_brought_meanwhile_stops_the_second(desk: Desk) -> None:
+    desk.queue(REPLY)
+    desk.site.trouble.send = "swallow"
+    desk.later(0)
+    asks = 2  # of the second attempt: it is seen right before the press
+    desk.airbnb.before("ask_thread", lambda: desk.host(REPLY), asks)
+    assert desk.later(SETTLE_S + 1).status == "sent"
+    assert desk.airbnb.calls.count("press_send") == 1
+
+
+def test_a_text_that_airbnb_rewrote_is_sent_with_a_note(desk: Desk) -> None:
+    desk.queue(REPLY)
+    desk.site.trouble.send = "rewrite"
+    reply = desk.later(0)
+    assert (reply.status, reply.last_error) == ("sent", "the site changed the text")
+    assert reply.site_message_id == desk.site.posted()[0].id
+
+
+def test_white_space_that_the_site_strips_changes_nothing(desk: Desk) -> None:
+    desk.queue("  Yes,  parking\u200d is free.\n\n See you!  ")
+    desk.site.trouble.send = "swallow"
+    desk.airbnb.before("open_thread", lambda: desk.host("Yes, parking is free. See you!"), 2)
+    reply = desk.later(0)
+    assert (reply.status, reply.last_error) == ("sent", None)
+
+
+@pytest.mark.parametrize("trouble", ["refuse", "refuse_200"])
+def test_a_refused_reply_failed_with_the_sites_sentence(desk: Desk, trouble: str) -> None:
+    desk.queue(f"Write to {CANARY}@example.org")
+    desk.site.trouble.send = trouble
+    reply = desk.later(0)
+    assert reply.status == "failed"
+    assert "Links and contact info can't be shared" in (reply.last_error or "")
+    assert CANARY not in (reply.last_error or "")
+    assert desk.airbnb.calls.count("press_send") == 1
+
+
+def test_a_press_without_a_request_is_tried_again_after_a_while(desk: Desk) -> None:
+    desk.queue(REPLY)
+    desk.site.trouble.send, desk.site.trouble.send_times = "no_request", 1
+    reply = desk.later(0)
+    assert (reply.status, reply.presses) == ("pending", 1)
+    assert desk.later(14).status == "pending"
+    assert desk.later(2).status == "sent"
+    assert desk.posted() == [REPLY]
+
+
+def test_send_is_pressed_at_most_twice_even_without_any_request(desk: Desk) -> None:
+    desk.queue(REPLY)
+    desk.site.trouble.send = "no_request"
+    for _ in range(10):
+        reply = desk.later(1000)
+    assert reply.status == "failed"
+    assert desk.airbnb.calls.count("press_send") == 2
+
+
+def test_two_candidates_wait_for_a_person(desk: Desk) -> None:
+    desk.queue(REPLY)
+    desk.airbnb.before("press_send", lambda: desk.host(REPLY))
+    reply = desk.later(0)
+    assert (reply.status, reply.parked) == ("uncertain", True)
+    assert desk.later(10 * SETTLE_S).parked
+    assert desk.airbnb.calls.count("press_send") == 1
+
+
+@pytest.mark.parametrize("scheduled", [False, True])
+def test_another_text_of_our_account_beside_a_swallowed_post_is_no_evidence(
+    desk: Desk, scheduled: bool
+) -> None:
+    desk.queue(REPLY)
+    desk.site.trouble.send = "swallow"
+    write = desk.site.scheduled_writes if scheduled else desk.site.host_writes
+    other = "Check-in begins at 3 pm; your code is 0417."
+    desk.airbnb.before("press_send", lambda: write(desk.thread, other))
+    assert desk.later(0).status == "uncertain"
+    reply = desk.later(SETTLE_S + 1)
+    assert reply.status == "cancelled"
+    assert desk.airbnb.calls.count("press_send") == 1
+
+
+def test_absent_below_a_newer_guest_text_it_is_cancelled_and_asked_anew(desk: Desk) -> None:
+    desk.queue(REPLY)
+    desk.site.trouble.send = "swallow"
+    desk.later(0)
+    desk.guest("Hello?")
+    assert desk.later(SETTLE_S + 1).status == "cancelled"
+    assert desk.turn().status == TurnStatus.NEW
+    assert desk.texts_of_turn() == ["Is parking free?", "Hello?"]
+
+
+@pytest.mark.parametrize("field", ["incomplete", "sending"])
+def test_a_reading_that_is_not_whole_does_not_count(desk: Desk, field: str) -> None:
+    desk.queue(REPLY)
+    desk.site.trouble.send = "swallow"
+    desk.airbnb.before("press_send", lambda: setattr(desk.airbnb, field, True))
+    for _ in range(4):
+        reply = desk.later(SETTLE_S)
+    assert (reply.status, reply.absent_readings) == ("uncertain", 0)
+    assert desk.airbnb.calls.count("press_send") == 1
+
+
+def test_an_anchor_out_of_sight_waits_for_a_person(desk: Desk) -> None:
+    desk.queue(REPLY)
+
+    def bury() -> None:
+        desk.thread.messages.clear()
+
+    desk.airbnb.before("press_send", bury)
+    reply = desk.later(0)
+    assert (reply.status, reply.parked) == ("uncertain", True)
+
+
+def test_read_too_long_after_the_press_it_waits_for_a_person(
+    desk: Desk, make_config: Callable[..., Config]
+) -> None:
+    desk.queue(REPLY)
+    desk.airbnb.before("press_send", _kill)
+    with pytest.raises(Killed):
+        desk.later(0)
+    reply = desk.later(11 * 60)
+    assert (reply.status, reply.parked) == ("uncertain", True)
+    assert desk.airbnb.calls.count("press_send") == 1
+
+
+# While it is unsettled, nothing else happens in that thread
+
+
+def test_no_second_reply_is_claimed_while_one_is_unsettled(desk: Desk) -> None:
+    desk.queue(REPLY)
+    desk.site.trouble.send = "swallow"
+    desk.later(0)
+    unsettled = desk.reply_id
+    desk.queue_without_turn("Something else.", desk.thread.id)
+    assert desk.later(30).status == "pending"
+    assert desk.airbnb.calls.count("press_send") == 1
+    desk.reply_id = unsettled
+    desk.site.trouble.send = None
+    assert desk.later(SETTLE_S).status == "sent"
+
+
+def test_no_turn_is_formed_while_a_reply_is_unsettled(desk: Desk) -> None:
+    desk.queue(REPLY)
+    desk.site.trouble.send = "swallow"
+    desk.later(0)
+    before = desk.turn()
+    desk.guest("Hello?")
+    desk.syncer.run()
+    assert desk.turn() == before
+
+
+def test_another_thread_does_not_wait_for_an_unsettled_one(desk: Desk) -> None:
+    desk.queue(REPLY)
+    desk.site.trouble.send, desk.site.trouble.send_times = "swallow", 1
+    desk.later(0)
+    desk.thread = desk.site.add_thread("Kenji")
+    desk.queue("You are welcome.")
+    assert desk.later(1).status == "sent"
+
+
+# Starting again
+
+
+def _kill() -> None:
+    raise Killed
+
+
+@pytest.mark.parametrize(("step", "call"), BEFORE)
+def test_killed_before_the_press_it_is_sent_by_the_next_life(
+    desk: Desk, make_config: Callable[..., Config], step: str, call: int
+) -> None:
+    desk.queue(REPLY)
+    desk.airbnb.before(step, _kill, call)
+    with pytest.raises(Killed):
+        desk.later(0)
+    assert desk.reply().status == "processing"
+    restarted(desk, make_config)
+    assert desk.later(0).status == "sent"
+    assert desk.posted() == [REPLY]
+
+
+@pytest.mark.parametrize("arrived", [True, False])
+def test_killed_at_the_press_it_is_settled_by_reading(
+    desk: Desk, make_config: Callable[..., Config], arrived: bool
+) -> None:
+    desk.queue(REPLY)
+    if arrived:
+        desk.airbnb.before("open_thread", _kill, call=2)
+    else:
+        desk.airbnb.before("press_send", _kill)
+    with pytest.raises(Killed):
+        desk.later(0)
+    restarted(desk, make_config)
+    assert desk.later(0).status == ("sent" if arrived else "uncertain")
+    assert desk.later(SETTLE_S + 1).status == "sent"
+    assert desk.posted() == [REPLY]
+
+
+def test_no_row_stays_in_processing_after_a_start(
+    desk: Desk, make_config: Callable[..., Config]
+) -> None:
+    desk.queue(REPLY)
+    desk.storage.outbox.claim_next(desk.clock(), 6, 60)
+    assert desk.reply().status == "processing"
+    restarted(desk, make_config)
+    assert desk.later(0).status == "sent"
+
+
+# What went wrong in the published program
+
+
+def test_sent_is_never_written_when_the_reply_does_not_stand_there(desk: Desk) -> None:
+    for trouble in ("swallow", "refuse", "no_request"):
+        desk.thread = desk.site.add_thread(trouble)
+        desk.queue(REPLY)
+        desk.site.trouble.send = trouble
+        assert desk.later(1).status != "sent"
+    assert desk.posted() == []
+
+
+def test_two_callbacks_for_a_turn_are_one_message(desk: Desk) -> None:
+    first = desk.queue(REPLY)
+    for text in (REPLY, "In other words."):
+        again = desk.storage.outbox.enqueue(desk.turn(), text, "ai", desk.clock())
+        assert again.id == first.id
+    desk.later(0)
+    desk.storage.outbox.enqueue(desk.turn(), "Late words.", "ai", desk.clock())
+    desk.later(1)
+    assert desk.posted() == [REPLY]
+
+
+def test_our_own_reply_is_not_taken_for_a_guests_text(desk: Desk) -> None:
+    desk.queue(REPLY)
+    desk.later(0)
+    for _ in range(3):
+        desk.clock.advance(45)
+        assert desk.syncer.run().new_turns == 0
+    assert desk.turn().status == TurnStatus.ANSWERED
+    assert desk.posted() == [REPLY]
+
+
+# What people wrote stays out of logs and error texts
+
+
+def words_on_record(desk: Desk, caplog: pytest.LogCaptureFixture) -> str:
+    tables = {
+        "queue_outbox": "last_error || readings",
+        "turns": "reason",
+        "threads": "reason",
+        "session": "sentence",
+        "cycles": "outcome",
+    }
+    said = [record.getMessage() for record in caplog.records]
+    for table, columns in tables.items():
+        rows = desk.storage.db.read(f"SELECT {columns} AS said FROM {table}")
+        said += [str(row["said"]) for row in rows]
+    return "\n".join(said)
+
+
+@pytest.mark.parametrize(
+    "trouble", [None, "swallow", "refuse", "rewrite", "no_request", "lose_answer"]
+)
+def test_no_word_of_guest_or_reply_is_logged_or_noted(
+    desk: Desk, caplog: pytest.LogCaptureFixture, trouble: str | None
+) -> None:
+    caplog.set_level(logging.INFO)
+    desk.guest(f"{CANARY}?")
+    desk.queue(f"{CANARY}!\nWrite to {CANARY}@example.org")
+    desk.site.trouble.send = trouble
+    for _ in range(4):
+        desk.later(SETTLE_S)
+    desk.guest(f"{CANARY} again")
+    desk.syncer.run()
+    assert caplog.records
+    assert CANARY not in words_on_record(desk, caplog)
