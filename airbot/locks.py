@@ -8,32 +8,37 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from pathlib import Path
 
 from airbot.exceptions import AlreadyRunning
+
+TRY_EVERY_S = 0.05
 
 
 class InstanceLock:
     """Held from `acquire` to `release`; not inherited by children."""
 
-    def __init__(self, path: Path, what: str) -> None:
+    def __init__(self, path: Path, what: str, holder: str = "airbot") -> None:
         self._path = path
         self._what = what
+        self._holder = holder
         self._fd: int | None = None
 
-    def acquire(self) -> None:
-        """Raises AlreadyRunning, naming the process that holds it."""
+    def acquire(self, patience_s: float = 0) -> None:
+        """Raises AlreadyRunning, naming the process that holds it all that time."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = os.read(fd, 200).decode(errors="replace").strip()
-            os.close(fd)
-            who = holder or "another process"
-            raise AlreadyRunning(f"{self._what} is in use by {who}") from None
+        end = time.monotonic() + patience_s
+        while not _try_lock(fd, fcntl.LOCK_EX):
+            if time.monotonic() >= end:
+                holder = os.read(fd, 200).decode(errors="replace").strip()
+                os.close(fd)
+                who = holder or "another process"
+                raise AlreadyRunning(f"{self._what} is in use by {who}")
+            time.sleep(TRY_EVERY_S)
         os.ftruncate(fd, 0)
-        os.write(fd, f"airbot with process id {os.getpid()}\n".encode())
+        os.write(fd, f"{self._holder} with process id {os.getpid()}\n".encode())
         self._fd = fd
 
     def release(self) -> None:
@@ -41,10 +46,35 @@ class InstanceLock:
             os.close(self._fd)
             self._fd = None
 
+    def is_held(self) -> bool:
+        """Does another process hold it now?"""
+        try:
+            fd = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return False
+        try:
+            return not _try_lock(fd, fcntl.LOCK_SH)
+        finally:
+            os.close(fd)
 
-def profile_lock(profile: Path) -> InstanceLock:
+
+def _try_lock(fd: int, kind: int) -> bool:
+    try:
+        fcntl.flock(fd, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def profile_lock(profile: Path, holder: str = "airbot") -> InstanceLock:
     path = profile.with_name(profile.name + ".lock")
-    return InstanceLock(path, f"the browser profile {profile}")
+    return InstanceLock(path, f"the browser profile {profile}", holder)
+
+
+def reconnect_lock(profile: Path) -> InstanceLock:
+    """Held while a person wants the profile: the daemon steps aside for it."""
+    path = profile.with_name(profile.name + ".reconnect")
+    return InstanceLock(path, f"the browser profile {profile}", "airbot reconnect")
 
 
 def database_lock(database: Path) -> InstanceLock:

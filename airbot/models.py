@@ -233,6 +233,20 @@ class Session:
     def site_time(self, now: datetime) -> datetime:
         return now + timedelta(seconds=self.clock_offset_s)
 
+    @property
+    def person_needed(self) -> bool:
+        """Does Airbnb wait for a person, so that nothing goes on by itself?"""
+        given_up = self.state == SessionState.UNKNOWN and self.next_try_at is None
+        return given_up or self.state in (SessionState.LOGIN, SessionState.CAPTCHA)
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Something that waits for a person, and the command for it."""
+
+    what: str
+    command: str
+
 
 def fingerprint(texts: tuple[Message, ...]) -> str:
     """Names a turn by what the guest wrote: another word is another turn."""

@@ -144,9 +144,7 @@ class Sender:
         wait = policy.backoff_s(reply.attempts + 1)
         again_at = now + timedelta(seconds=wait)
         self._outbox.release(reply, reason, again_at, counted=True)
-        logger.warning(
-            "reply %s: %s; again in %.0f s", reply.id[:8], reason, wait
-        )
+        logger.warning("reply %s: %s; again in %.0f s", reply.id[:8], reason, wait)
 
     # Behind the boundary
 

@@ -148,7 +148,9 @@ class Syncer:
             except ThreadNotShown as e:
                 logger.warning("thread %s: %s", thread.id, e)
                 return
-        self._count(self._storage.inbox.record(reading, self._max_age, thread.mark), result)
+        self._count(
+            self._storage.inbox.record(reading, self._max_age, thread.mark), result
+        )
 
     def _count(self, recorded: Recorded, result: SyncResult) -> None:
         result.new_texts += recorded.new_texts

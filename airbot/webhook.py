@@ -354,9 +354,7 @@ class WebhookServer:
             raise CannotListen(f"{host} port {port} {why}") from e
         self._server.channel_class = _Channel
         self.port = int(self._server.effective_port)
-        self._thread = threading.Thread(
-            target=self._run, name="webhook", daemon=True
-        )
+        self._thread = threading.Thread(target=self._run, name="webhook", daemon=True)
 
     def start(self) -> None:
         self._thread.start()

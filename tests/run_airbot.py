@@ -12,10 +12,11 @@ import os
 import sys
 from pathlib import Path
 
-from airbot.cli import main
+from airbot import cli
 from airbot.daemon import Daemon
 from airbot.daemon import run_dry
 from airbot.daemon import run_once
+from airbot.daemon import run_reconnect
 from airbot.daemon.parts import Parts
 from airbot.logs import start_logging
 from airbot.sandbox.demo import LOOPBACK_ONLY
@@ -24,6 +25,10 @@ from airbot.sandbox.demo import sandbox_config
 
 def _serving(parts: Parts) -> None:
     print(f"serving {parts.server.port}", flush=True)
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
 
 
 def _run(mode: str, site_url: str, ai_url: str, folder: str, *values: str) -> int:
@@ -35,12 +40,14 @@ def _run(mode: str, site_url: str, ai_url: str, folder: str, *values: str) -> in
         return run_once(config, wait_s, LOOPBACK_ONLY)
     if mode == "dry":
         return run_dry(config, LOOPBACK_ONLY)
+    if mode == "reconnect":
+        return run_reconnect(config, LOOPBACK_ONLY, headless=True, say=_say)
     return Daemon(config, LOOPBACK_ONLY).run(_serving)
 
 
 if __name__ == "__main__":
     # Errors become words and exit codes as they do for users.
-    main.__globals__["_run"] = lambda parsed: _run(*sys.argv[1:])
-    code = main([])
+    cli.COMMANDS["run"] = lambda parsed: _run(*sys.argv[1:])
+    code = cli.main([])
     sys.stdout.flush()
     os._exit(code)

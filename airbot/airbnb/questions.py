@@ -28,7 +28,9 @@ from airbot.exceptions import SiteChanged
 from airbot.exceptions import SiteUnavailable
 from airbot.models import utcnow
 
-KEPT_HEADERS = frozenset({"accept", "content-type"})  # and x-*; the browser adds the rest
+KEPT_HEADERS = frozenset(
+    {"accept", "content-type"}
+)  # and x-*; the browser adds the rest
 
 
 class StaleQuestion(Exception):
@@ -84,7 +86,9 @@ class Question:
     def asked_for(self) -> str | None:
         """The number of the thread in a thread's question."""
         id_ = self.variables().get("globalThreadId")
-        return shapes.number_of(id_, shapes.THREAD_TYPE) if isinstance(id_, str) else None
+        return (
+            shapes.number_of(id_, shapes.THREAD_TYPE) if isinstance(id_, str) else None
+        )
 
 
 def checked(answer: Answer, operation: str, base_url: str) -> Any:

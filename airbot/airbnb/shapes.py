@@ -281,7 +281,7 @@ def lists_threads(data: Json) -> bool:
 
 def lacks_messages(data: Json) -> bool:
     """Is this an answer about a thread, but with an empty list of messages?"""
-    return find(data, "data.threadData.messageData.messages") == []
+    return bool(find(data, "data.threadData.messageData.messages") == [])
 
 
 def reading(data: Json, thread_id: str, own_id: str, site_time: datetime) -> Reading:

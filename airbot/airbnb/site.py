@@ -100,6 +100,23 @@ class Airbnb:
         """The conversation that the page is open at, if a page is open."""
         return self._standing if self._is_loaded() else None
 
+    # For a person
+
+    def show_inbox(self) -> None:
+        """Go to the inbox, whatever comes: a login, a check, or the inbox."""
+        with self._job("showing the inbox"):
+            self._browser.tab.load(self._base_url + pages.INBOX_PATH, PAGE_TIMEOUT_S)
+
+    def look(self) -> str:
+        """The address that a person has come to.
+
+        Raises ChallengeShown or LoginRequired while there is something left to do.
+        """
+        with self._job("looking at the page"):
+            self._browser.tab.wait(LOOK_EVERY_S)
+            self._check_page()
+            return self._browser.tab.address()
+
     # Sending
 
     def type_reply(self, text: str) -> None:

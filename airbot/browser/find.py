@@ -29,7 +29,9 @@ def find_browser(setting: str = "") -> str:
     if setting:
         found = shutil.which(setting)
         if found is None:
-            raise BrowserMissing(f"airbnb.browser is {setting}, which cannot be started")
+            raise BrowserMissing(
+                f"airbnb.browser is {setting}, which cannot be started"
+            )
         return found
     for candidate in (_playwrights_own(), *KNOWN_BROWSERS):
         if candidate and (found := shutil.which(candidate)):

@@ -76,6 +76,7 @@ class Browser:
         self._others: set[int] = set()  # drivers of other browsers of this process
         self._driver: set[int] | None = None
         self._in_job = False
+        self.stepped_at = time.monotonic()  # a sign of life for the watchdog
         self._started_at = 0.0
         self._memory_checked_at = 0.0
 
@@ -92,6 +93,7 @@ class Browser:
             yield
             return
         self._in_job = True
+        self.stepped_at = time.monotonic()
         try:
             self._recycle_if_due()
             if self._tab is None:
@@ -100,6 +102,7 @@ class Browser:
                 yield
         finally:
             self._in_job = False
+            self.stepped_at = time.monotonic()
 
     @contextmanager
     def _deadline(self, what: str, seconds: float) -> Iterator[None]:
@@ -258,14 +261,16 @@ class Browser:
             saved = json.loads((self.profile / COOKIES_FILE).read_text())
         except (OSError, ValueError):
             return
-        held = {_cookie_key(c) for c in self._context.cookies()}
+        context = self._context
+        assert context is not None
+        held = {_cookie_key(c) for c in context.cookies()}
         lost = [
             cookie
             for cookie in saved
             if cookie.get("expires") == -1 and _cookie_key(cookie) not in held
         ]
         if lost:
-            self._context.add_cookies(lost)
+            context.add_cookies(lost)
 
 
 def _cookie_key(cookie: Any) -> tuple[str, str, str]:

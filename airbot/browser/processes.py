@@ -70,7 +70,9 @@ def end_leftovers(profile: Path) -> None:
 def memory_mb(driver_pids: set[int], profile: Path) -> float:
     """Proportional set size of drivers and of all processes on the profile."""
     groups = chromiums(profile)
-    pids = [pid for pid, _ in _commands() if pid in driver_pids or _group(pid) in groups]
+    pids = [
+        pid for pid, _ in _commands() if pid in driver_pids or _group(pid) in groups
+    ]
     return sum(_pss_kb(pid) for pid in pids) / 1024
 
 

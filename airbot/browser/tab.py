@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from playwright.sync_api import Response
 
 PUMP_MS = 20
+PROBES = 20
+PROBE_AGAIN_MS = 200
 
 FETCH = """
 async ({url, method, headers, body, timeout}) => {
@@ -126,7 +128,7 @@ class Tab:
             "requestfailed": lambda request: _note_failure(request, heard),
         }
         for event, handler in handlers.items():
-            page.on(event, handler)
+            page.on(event, handler)  # type: ignore[call-overload]
         try:
             yield exchanges
         finally:
@@ -158,8 +160,22 @@ class Tab:
         return Answer(got["url"], got["status"], got["headers"], got["text"])
 
     def probe(self, script: str, argument: Any = None) -> Any:
-        """Run a script that looks at the page and changes nothing."""
-        return self._page.evaluate(script, argument)
+        """Run a script that looks at the page and changes nothing.
+
+        A page that is just being replaced is looked at again.
+        """
+        for _ in range(PROBES):
+            try:
+                return self._page.evaluate(script, argument)
+            except Exception as e:
+                if "context was destroyed" not in str(e):
+                    raise
+                self._page.wait_for_timeout(PROBE_AGAIN_MS)
+        raise SiteUnavailable("the page did not come to rest")
+
+    def wait(self, seconds: float) -> None:
+        """Let the page go on, and its events come in."""
+        self._page.wait_for_timeout(seconds * 1000)
 
     def is_shown(self, selector: str, timeout_s: float = 0) -> bool:
         """Is exactly one such element visible, now or within the time?"""

@@ -15,7 +15,6 @@ from airbot.exceptions import AirbotError
 from airbot.exceptions import AlreadyRunning
 from airbot.exceptions import BrowserMissing
 from airbot.exceptions import ConfigError
-from airbot.exceptions import StorageError
 
 if TYPE_CHECKING:
     from airbot.config import Config
@@ -41,11 +40,9 @@ def _explain(e: AirbotError) -> int:
     if isinstance(e, ConfigError):
         code, advice = USAGE, "\nNothing was started."
     elif isinstance(e, AlreadyRunning):
-        code, advice = BUSY, ""
+        code = BUSY
     elif isinstance(e, BrowserMissing):
         advice = "; run: airbot install-browser"
-    elif isinstance(e, StorageError):
-        advice = "; nothing was sent that is not on record"
     print(f"airbot: {e}{advice}", file=sys.stderr)
     return code
 
@@ -101,6 +98,13 @@ def _desk(name: str) -> Callable[[argparse.Namespace], int]:
     return command
 
 
+def _reconnect(parsed: argparse.Namespace) -> int:
+    config = _config(parsed)
+    from airbot.daemon import run_reconnect
+
+    return run_reconnect(config)
+
+
 def _install_browser(parsed: argparse.Namespace) -> int:
     from airbot.browser import install_browser
 
@@ -123,6 +127,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "outbox retry": _desk("outbox_retry"),
     "outbox cancel": _desk("outbox_cancel"),
     "outbox resolve": _desk("outbox_resolve"),
+    "reconnect": _reconnect,
     "install-browser": _install_browser,
     "demo": _demo,
 }

@@ -14,6 +14,7 @@ from airbot.exceptions import StorageError
 from airbot.models import Reply
 from airbot.models import utcnow
 from airbot.storage import Storage
+from airbot.storage.desk import SHORT_ID
 
 DONE, PERSON = 0, 77
 
@@ -64,10 +65,8 @@ def outbox(config: Config, parsed: argparse.Namespace) -> int:
 
 def messages_retry(config: Config, parsed: argparse.Namespace) -> int:
     with _opened(config) as storage:
-        turn = storage.desk.retry_turn(
-            parsed.id, _oldest(storage, config), utcnow()
-        )
-    print(f"turn {turn.id[: show.SHORT_ID]} will be asked again")
+        turn = storage.desk.retry_turn(parsed.id, _oldest(storage, config), utcnow())
+    print(f"turn {turn.id[: SHORT_ID]} will be asked again")
     return DONE
 
 
@@ -91,7 +90,7 @@ def outbox_resolve(config: Config, parsed: argparse.Namespace) -> int:
 
 
 def _said(reply: Reply) -> int:
-    print(f"reply {reply.id[: show.SHORT_ID]} is {reply.status}")
+    print(f"reply {reply.id[: SHORT_ID]} is {reply.status}")
     return DONE
 
 

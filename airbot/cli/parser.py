@@ -35,6 +35,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     add("--dry-run", action="store_true", help="with --once: read and show, do nothing")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    _command(commands, "reconnect", "log in, or pass Airbnb's check, in a window")
     _add_desk(commands)
     _command(commands, "install-browser", "get a Chromium, whichever way works")
     demo = _command(commands, "demo", "the whole loop on a simulated Airbnb")

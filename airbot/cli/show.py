@@ -5,27 +5,17 @@ from __future__ import annotations
 import json
 import textwrap
 from collections.abc import Iterator
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from airbot.models import Reply
-from airbot.models import ReplyStatus
-from airbot.models import Session
-from airbot.models import SessionState
-from airbot.models import Turn
 from airbot.models import iso
 from airbot.storage import Storage
+from airbot.storage.desk import SHORT_ID
 
 WIDTH = 80
 INDENT = " " * 10
-SHORT_ID = 8
 Row = dict[str, Any]
-
-
-def person_needed(session: Session) -> bool:
-    """Does Airbnb wait for a person, so that nothing goes on by itself?"""
-    given_up = session.state == SessionState.UNKNOWN and session.next_try_at is None
-    return given_up or session.state in (SessionState.LOGIN, SessionState.CAPTCHA)
 
 
 # status
@@ -44,37 +34,12 @@ def status(storage: Storage, now: datetime) -> Row:
             "account_id": session.account_id,
             "clock_offset_s": round(session.clock_offset_s, 1),
         },
-        "person_needed": person_needed(session),
+        "person_needed": session.person_needed,
         "cycles": {row.pop("job"): row for row in storage.desk.cycles()},
         "turns": counts["turns"],
         "outbox": counts["queue_outbox"],
-        "waiting": _waiting(storage, session),
+        "waiting": [asdict(item) for item in storage.desk.waiting(session, now)],
     }
-
-
-def _waiting(storage: Storage, session: Session) -> list[Row]:
-    """What waits for a person, and the command for it."""
-    waiting = []
-    if person_needed(session):
-        waiting.append({"what": session.sentence, "command": "airbot reconnect"})
-    waiting += [_waiting_reply(reply) for reply in storage.desk.waiting()]
-    waiting += [_waiting_turn(turn) for turn in storage.desk.failed_turns()]
-    return waiting
-
-
-def _waiting_reply(reply: Reply) -> Row:
-    id_ = reply.id[:SHORT_ID]
-    verb = f"retry {id_}"
-    if reply.status == ReplyStatus.UNCERTAIN:
-        verb = f"resolve {id_} --sent (or --not-sent)"
-    what = f"reply {id_} is {reply.status}: {reply.last_error}"
-    return {"what": what, "command": f"airbot outbox {verb}"}
-
-
-def _waiting_turn(turn: Turn) -> Row:
-    id_ = turn.id[:SHORT_ID]
-    what = f"turn {id_} is {turn.status}: {turn.reason}"
-    return {"what": what, "command": f"airbot messages retry {id_}"}
 
 
 def status_lines(shown: Row, now: datetime) -> Iterator[str]:
@@ -121,7 +86,9 @@ def message_lines(rows: list[Row]) -> Iterator[str]:
 def became(row: Row) -> str:
     """What became of a guest text, and why."""
     if row["turn_id"] is None:
-        return f"not asked: {row['thread_reason'] or 'the conversation was not read yet'}"
+        return (
+            f"not asked: {row['thread_reason'] or 'the conversation was not read yet'}"
+        )
     turn = f"turn {row['turn_id'][:SHORT_ID]} {row['turn_status']}"
     if row["outbox_id"] is None:
         return f"{turn}: {row['turn_reason']}"

@@ -11,10 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from airbot.airbnb import Airbnb
-from airbot.browser import Browser
 from airbot.config import Config
 from airbot.daemon.gate import Gate
 from airbot.daemon.once import exit_code
+from airbot.daemon.parts import make_browser
 from airbot.locks import profile_lock
 from airbot.storage import Storage
 from airbot.sync import Syncer
@@ -35,12 +35,7 @@ def run_dry(
             original.copy_to(copy)
             original.close()
         storage = Storage(copy)
-        browser = Browser(
-            config.airbnb.session_dir,
-            config.airbnb.browser,
-            config.airbnb.headless,
-            browser_arguments,
-        )
+        browser = make_browser(config, browser_arguments)
         try:
             syncer = Syncer(storage, Airbnb(browser, config.airbnb.base_url), config)
             gate = Gate(storage, browser)

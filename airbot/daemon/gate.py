@@ -55,6 +55,7 @@ class Gate:
         self._storage = storage
         self._browser = browser
         self._now = now
+        self.busy = False  # is a job at work in the browser's thread?
 
     def is_open(self, patient: bool = True) -> bool:
         """May Airbnb be asked now? An impatient person's own run need not wait."""
@@ -68,26 +69,28 @@ class Gate:
     def run(self, name: str, job: Callable[[], object], patient: bool = True) -> bool:
         """Run a job if the gate is open; False when it was shut, or the job failed."""
         room = logging.getLogger(f"airbot.{name}")
-        started_at, clock = self._now(), time.monotonic()
+        self.busy = True
         try:
-            if not self.is_open(patient):
-                return False
-            outcome = job()
-            self._well()
-        except SiteError as e:
-            self._trouble(e)
-            outcome, failed = e, True
+            return self.is_open(patient) and self._run(name, job)
         except BrowserMissing as e:
             room.error("%s: run airbot install-browser", e)
-            return False
         except StorageError as e:
             room.error("%s: nothing is done until it can be recorded", e)
-            return False
         except Stopped:
-            return False
-        else:
-            failed = False
-        self._note(name, started_at, time.monotonic() - clock, str(outcome), failed)
+            pass
+        finally:
+            self.busy = False
+        return False
+
+    def _run(self, name: str, job: Callable[[], object]) -> bool:
+        started_at, clock = self._now(), time.monotonic()
+        try:
+            outcome, failed = str(job()), False
+            self._well()
+        except SiteError as e:
+            outcome, failed = str(e), True
+            self._trouble(e)
+        self._note(name, started_at, time.monotonic() - clock, outcome, failed)
         return not failed
 
     def _note(

@@ -14,8 +14,10 @@ from airbot.ask import Asker
 from airbot.browser import Browser
 from airbot.config import Config
 from airbot.daemon.gate import Gate
+from airbot.locks import InstanceLock
 from airbot.locks import database_lock
 from airbot.locks import profile_lock
+from airbot.locks import reconnect_lock
 from airbot.send import Sender
 from airbot.storage import Storage
 from airbot.sync import Syncer
@@ -25,9 +27,15 @@ from airbot.webhook import WebhookServer
 
 @dataclass
 class Parts:
-    """What `--once` and the daemon both run. `send_wanted`: a reply has arrived."""
+    """What `--once` and the daemon both run.
+
+    `send_wanted`: a reply has arrived. `profile` is our lock on the browser's profile,
+    `reconnect` the lock of a person who wants it.
+    """
 
     config: Config
+    profile: InstanceLock
+    reconnect: InstanceLock
     storage: Storage
     browser: Browser
     gate: Gate
@@ -40,47 +48,70 @@ class Parts:
 
 @contextmanager
 def running_parts(
-    config: Config, browser_arguments: tuple[str, ...] = ()
+    config: Config, browser_arguments: tuple[str, ...] = (), patient: bool = False
 ) -> Iterator[Parts]:
     """Take the locks, open the database, bind and start the webhook.
 
     Raises AlreadyRunning, StorageError, CannotListen. The browser starts with its first
-    job, and is to be closed by the thread that ran it.
+    job, and is to be closed by the thread that ran it. A `patient` daemon goes without
+    the profile while a person reconnects.
     """
     with ExitStack() as stack:
-        for lock in (
-            profile_lock(config.airbnb.session_dir),
-            database_lock(config.storage.path),
-        ):
-            lock.acquire()
-            stack.callback(lock.release)
+        database = database_lock(config.storage.path)
+        database.acquire()
+        stack.callback(database.release)
+        profile = profile_lock(config.airbnb.session_dir)
+        stack.callback(profile.release)
+        reconnect = reconnect_lock(config.airbnb.session_dir)
+        if not (patient and reconnect.is_held()):
+            profile.acquire()
         storage = Storage(config.storage.path)
         stack.callback(storage.close)
-        browser = Browser(
-            config.airbnb.session_dir,
-            config.airbnb.browser,
-            config.airbnb.headless,
-            browser_arguments,
-            config.airbnb.browser_max_hours,
-            config.airbnb.browser_max_mb,
-        )
-        site = Airbnb(browser, config.airbnb.base_url)
         send_wanted = threading.Event()
         webhook = Webhook(storage, config, send_wanted.set)
         server = WebhookServer(webhook, config.webhook.host, config.webhook.port)
-        ai = AI(config.ai.webhook_url, config.ai.timeout_sec, config.ai.secret)
-        callback_base = config.webhook.callback_base(server.port)
-        asker = Asker(storage, ai, config, callback_base, send_wanted.set)
         server.start()
         stack.callback(server.stop)
-        yield Parts(
-            config=config,
-            storage=storage,
-            browser=browser,
-            gate=Gate(storage, browser),
-            syncer=Syncer(storage, site, config),
-            sender=Sender(storage, site, config),
-            asker=asker,
-            server=server,
-            send_wanted=send_wanted,
+        yield _join(
+            config, profile, reconnect, storage, server, send_wanted, browser_arguments
         )
+
+
+def _join(
+    config: Config,
+    profile: InstanceLock,
+    reconnect: InstanceLock,
+    storage: Storage,
+    server: WebhookServer,
+    send_wanted: threading.Event,
+    browser_arguments: tuple[str, ...],
+) -> Parts:
+    browser = make_browser(config, browser_arguments)
+    site = Airbnb(browser, config.airbnb.base_url)
+    ai = AI(config.ai.webhook_url, config.ai.timeout_sec, config.ai.secret)
+    callback_base = config.webhook.callback_base(server.port)
+    return Parts(
+        config=config,
+        profile=profile,
+        reconnect=reconnect,
+        storage=storage,
+        browser=browser,
+        gate=Gate(storage, browser),
+        syncer=Syncer(storage, site, config),
+        sender=Sender(storage, site, config),
+        asker=Asker(storage, ai, config, callback_base, send_wanted.set),
+        server=server,
+        send_wanted=send_wanted,
+    )
+
+
+def make_browser(config: Config, arguments: tuple[str, ...]) -> Browser:
+    settings = config.airbnb
+    return Browser(
+        settings.session_dir,
+        settings.browser,
+        settings.headless,
+        arguments,
+        settings.browser_max_hours,
+        settings.browser_max_mb,
+    )

@@ -21,16 +21,20 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from airbot.config import Config
 from airbot.daemon.gate import Stopped
+from airbot.daemon.notify import Notifier
 from airbot.daemon.parts import Parts
 from airbot.daemon.parts import running_parts
+from airbot.daemon.watch import Watch
 from airbot.models import utcnow
 
 logger = logging.getLogger("airbot.daemon")
 
 ASK_THREADS = 3
 ASK_EVERY_S = 5
-TICK_S = 5.0
+BEAT_EVERY_S = 5
 HURRY_S = 0.05
+ASIDE_S = 0.5
+BROWSER_JOBS = ("sync", "send")
 JITTER = 0.1  # of an interval
 FINISH_S = 5.0  # how long a job in hand may go on when we stop
 CLOSE_S = 3.0
@@ -51,26 +55,33 @@ class Daemon:
 
     def run(self, ready: Callable[[Parts], None] = lambda parts: None) -> int:
         """The daemon's whole life; its exit code. `ready` is told when it serves."""
-        with running_parts(self._config, self._browser_arguments) as parts:
+        notifier = Notifier()
+        with running_parts(
+            self._config, self._browser_arguments, patient=True
+        ) as parts:
             if threading.current_thread() is threading.main_thread():
                 signal.signal(signal.SIGTERM, self.stop)
                 signal.signal(signal.SIGINT, self.stop)
-            scheduler = self._scheduler(parts)
+            watch = Watch(parts, notifier)
+            scheduler = self._scheduler(parts, watch)
             scheduler.start()
-            logger.info("webhook on port %d, database %s", parts.server.port, "open")
+            logger.info("the webhook is open on port %d", parts.server.port)
+            notifier.tell("READY=1")
             ready(parts)
             try:
-                self._watch(parts, scheduler)
+                self._watch(parts, scheduler, watch)
             finally:
+                notifier.tell("STOPPING=1")
                 self._end(parts, scheduler)
         return 0
 
-    def _scheduler(self, parts: Parts) -> BackgroundScheduler:
+    def _scheduler(self, parts: Parts, watch: Watch) -> BackgroundScheduler:
         scheduler = BackgroundScheduler(
             timezone="UTC",
             executors={
                 "browser": ThreadPoolExecutor(1),
                 "ask": ThreadPoolExecutor(ASK_THREADS),
+                "default": ThreadPoolExecutor(1),
             },
             # The default drops a run that had to wait for a worker for over a second.
             job_defaults={
@@ -96,6 +107,7 @@ class Daemon:
         every(send.interval_sec, "send", lambda: self._send(parts), "browser")
         for number in range(ASK_THREADS):
             every(ASK_EVERY_S, f"ask-{number}", lambda: self._ask(parts), "ask")
+        every(BEAT_EVERY_S, "beat", watch.beat, "default")
         return scheduler
 
     # The jobs
@@ -123,32 +135,54 @@ class Daemon:
 
     # The main thread
 
-    def _watch(self, parts: Parts, scheduler: BackgroundScheduler) -> None:
-        ask_jobs = [f"ask-{number}" for number in range(ASK_THREADS)]
-        waited = 0.0
+    def _watch(
+        self, parts: Parts, scheduler: BackgroundScheduler, watch: Watch
+    ) -> None:
         while not self._stop.wait(HURRY_S):
+            if parts.reconnect.is_held():
+                self._step_aside(parts, scheduler, watch)
             if parts.send_wanted.is_set():
                 scheduler.modify_job("send", next_run_time=utcnow())
             if self._ask_wanted.is_set():
-                for id_ in ask_jobs:
-                    scheduler.modify_job(id_, next_run_time=utcnow())
-            waited += HURRY_S
-            if waited > TICK_S:
-                waited = 0.0
+                for number in range(ASK_THREADS):
+                    scheduler.modify_job(f"ask-{number}", next_run_time=utcnow())
+            if watch.round():
                 scheduler.wakeup()  # it oversleeps when the clock is put forward
+
+    def _step_aside(
+        self, parts: Parts, scheduler: BackgroundScheduler, watch: Watch
+    ) -> None:
+        """Leave the profile to the person who reconnects; the webhook stays open."""
+        logger.info("a person reconnects: the browser is left to him")
+        for id_ in BROWSER_JOBS:
+            scheduler.pause_job(id_)
+        self._close_browser(parts, scheduler)
+        parts.profile.release()
+        while parts.reconnect.is_held() and not self._stop.wait(ASIDE_S):
+            watch.round()
+        if self._stop.is_set():
+            return
+        parts.profile.acquire(patience_s=FINISH_S)
+        for id_ in BROWSER_JOBS:
+            scheduler.modify_job(id_, next_run_time=utcnow())
+        logger.info("carrying on")
 
     def _end(self, parts: Parts, scheduler: BackgroundScheduler) -> None:
         """Stop in order: no new jobs, the browser in its own thread, then the rest."""
         logger.info("stopping")
+        scheduler.remove_all_jobs()
+        self._close_browser(parts, scheduler)
+        scheduler.shutdown(wait=False)
+
+    def _close_browser(self, parts: Parts, scheduler: BackgroundScheduler) -> None:
+        """In its own thread, behind the job in hand, which is given some seconds."""
         closed = threading.Event()
 
         def close() -> None:
             parts.browser.close()
             closed.set()
 
-        scheduler.remove_all_jobs()
         scheduler.add_job(close, executor="browser")
         if not closed.wait(FINISH_S):
             parts.browser.kill()  # a call that hangs in it fails now
             closed.wait(CLOSE_S)
-        scheduler.shutdown(wait=False)

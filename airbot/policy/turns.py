@@ -143,9 +143,7 @@ def _open(
     return Decision(reason, close, texts, TurnStatus.NEW, supersedes)
 
 
-def _decide_with_turn(
-    case: Case, turn: Turn, texts: tuple[Message, ...]
-) -> Decision:
+def _decide_with_turn(case: Case, turn: Turn, texts: tuple[Message, ...]) -> Decision:
     listed = tuple(text for text in texts if case.standing.get(text.id) == OPEN)
     if _host_answered(case):
         reason = "someone on the host's side answered"

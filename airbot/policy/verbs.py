@@ -1,19 +1,19 @@
 """What a person may do to a reply or a turn: state × verb, with the reason for a no.
 
-    reply          retry        cancel     resolve
-    pending        sent next    yes        no: not pressed yet
-    processing     no           no         no          (it is being sent right now)
-    uncertain      no           no         yes
-    failed         yes          no: over   no: settled
-    cancelled      yes, unless the texts are answered or in a later turn;
-                   too old: with --old     no          no
-    sent           no           no         no
+reply          retry        cancel     resolve
+pending        sent next    yes        no: not pressed yet
+processing     no           no         no          (it is being sent right now)
+uncertain      no           no         yes
+failed         yes          yes: put aside  no: settled
+cancelled      yes, unless the texts are answered or in a later turn;
+               too old: with --old     no          no
+sent           no           no         no
 
-    turn           retry
-    new, asked     asked at once
-    failed, ignored  yes
-    answered       no: it has a reply
-    superseded, taken_over, expired  no
+turn           retry
+new, asked     asked at once
+failed, ignored  yes
+answered       no: it has a reply
+superseded, taken_over, expired  no
 """
 
 from __future__ import annotations
@@ -59,6 +59,7 @@ def why_not_cancel(reply: Reply) -> str | None:
     """Why a reply cannot be cancelled; None when it can."""
     return {
         ReplyStatus.PENDING: None,
+        ReplyStatus.FAILED: None,
         ReplyStatus.PROCESSING: BUSY,
         ReplyStatus.UNCERTAIN: RESOLVE_FIRST,
         ReplyStatus.SENT: STANDS,

@@ -36,8 +36,12 @@ def to_text(at: datetime | None) -> str | None:
     return None if at is None else iso(at)
 
 
-def to_time(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text)
+def to_time(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def to_time_or_none(text: str | None) -> datetime | None:
+    return None if text is None else to_time(text)
 
 
 @contextmanager

@@ -9,16 +9,23 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 from datetime import datetime
+from datetime import timedelta
 
 from airbot.exceptions import VerbRefused
 from airbot.models import Reply
+from airbot.models import ReplyStatus
+from airbot.models import Session
 from airbot.models import Turn
+from airbot.models import Waiting
 from airbot.policy import verbs
 from airbot.storage.database import Database
 from airbot.storage.database import Transaction
 from airbot.storage.database import to_text
 from airbot.storage.outbox import reply_from_row
 from airbot.storage.turns import turn_from_row
+
+SHORT_ID = 8
+FAILED_TURNS_SHOWN = timedelta(days=1)
 
 
 class Desk:
@@ -77,21 +84,21 @@ class Desk:
         )
         return [dict(row) for row in rows]
 
-    def waiting(self) -> list[Reply]:
-        """Replies that only a person can settle: parked ones, and today's failures."""
-        rows = self._db.read(
-            """
+    def waiting(self, session: Session, now: datetime) -> list[Waiting]:
+        """What only a person can settle: the session, parked and failed replies."""
+        waiting = []
+        if session.person_needed:
+            waiting.append(Waiting(session.sentence, "airbot reconnect"))
+        replies = self._db.read("""
             SELECT * FROM queue_outbox WHERE status = 'uncertain' AND parked
                 OR status = 'failed' ORDER BY created_at
-            """
+            """)
+        waiting += [_waiting_reply(reply_from_row(row)) for row in replies]
+        turns = self._db.read(
+            "SELECT * FROM turns WHERE status = 'failed' AND changed_at > :since",
+            {"since": to_text(now - FAILED_TURNS_SHOWN)},
         )
-        return [reply_from_row(row) for row in rows]
-
-    def failed_turns(self) -> list[Turn]:
-        rows = self._db.read(
-            "SELECT * FROM turns WHERE status = 'failed' ORDER BY created_at"
-        )
-        return [turn_from_row(row) for row in rows]
+        return waiting + [_waiting_turn(turn_from_row(row)) for row in turns]
 
     # What a person does
 
@@ -190,6 +197,21 @@ class Desk:
                 """,
                 {**params, "now": to_text(now)},
             )
+
+
+def _waiting_reply(reply: Reply) -> Waiting:
+    id_ = reply.id[:SHORT_ID]
+    verb = f"retry {id_} (or cancel {id_})"
+    if reply.status == ReplyStatus.UNCERTAIN:
+        verb = f"resolve {id_} --sent (or --not-sent)"
+    what = f"reply {id_} is {reply.status}: {reply.last_error}"
+    return Waiting(what, f"airbot outbox {verb}")
+
+
+def _waiting_turn(turn: Turn) -> Waiting:
+    id_ = turn.id[:SHORT_ID]
+    what = f"turn {id_} is {turn.status}: {turn.reason}"
+    return Waiting(what, f"airbot messages retry {id_}")
 
 
 def _one(tx: Transaction, table: str, id_: str) -> sqlite3.Row:

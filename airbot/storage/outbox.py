@@ -28,6 +28,7 @@ from airbot.storage.database import Database
 from airbot.storage.database import Transaction
 from airbot.storage.database import to_text
 from airbot.storage.database import to_time
+from airbot.storage.database import to_time_or_none
 
 SAME_TEXT_WITHIN = timedelta(minutes=10)
 
@@ -222,20 +223,16 @@ class Outbox:
     def recover(self) -> int:
         """At start: put every row of a life that ended in the middle where it belongs."""
         with self._db.transaction() as tx:
-            before = tx.execute(
-                """
+            before = tx.execute("""
                 UPDATE queue_outbox SET status = 'pending',
                     last_error = 'airbot ended before Send was pressed'
                 WHERE status = 'processing' AND send_started_at IS NULL RETURNING id
-                """
-            )
-            after = tx.execute(
-                """
+                """)
+            after = tx.execute("""
                 UPDATE queue_outbox SET status = 'uncertain',
                     last_error = 'airbot ended after Send may have been pressed'
                 WHERE status = 'processing' RETURNING id
-                """
-            )
+                """)
         return len(before) + len(after)
 
     def taken(self, reply: Reply) -> frozenset[str]:
@@ -355,10 +352,10 @@ def reply_from_row(row: sqlite3.Row) -> Reply:
         attempts=row["attempts"],
         created_at=to_time(row["created_at"]),
         presses=row["presses"],
-        send_started_at=to_time(row["send_started_at"]),
+        send_started_at=to_time_or_none(row["send_started_at"]),
         anchor_id=row["anchor_id"],
         request=row["request"],
-        first_absent_at=to_time(row["first_absent_at"]),
+        first_absent_at=to_time_or_none(row["first_absent_at"]),
         absent_readings=row["absent_readings"],
         parked=bool(row["parked"]),
         old_ok=bool(row["old_ok"]),

@@ -9,6 +9,7 @@ from airbot.models import SessionState
 from airbot.storage.database import Database
 from airbot.storage.database import to_text
 from airbot.storage.database import to_time
+from airbot.storage.database import to_time_or_none
 
 
 class SessionStore:
@@ -24,7 +25,7 @@ class SessionStore:
             since=to_time(row["since"]),
             sentence=row["sentence"],
             tries=row["tries"],
-            next_try_at=to_time(row["next_try_at"]),
+            next_try_at=to_time_or_none(row["next_try_at"]),
             account_id=row["account_id"],
             clock_offset_s=row["clock_offset_s"],
         )

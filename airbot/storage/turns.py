@@ -333,9 +333,7 @@ def _drop_reply(
     )
 
 
-def _open(
-    tx: Transaction, thread_id: str, decision: Decision, now: datetime
-) -> None:
+def _open(tx: Transaction, thread_id: str, decision: Decision, now: datetime) -> None:
     turn_id = str(uuid.uuid4())
     texts = decision.texts
     tx.execute(

@@ -1,0 +1,31 @@
+"""What the service manager is told (sd_notify), and what it told us."""
+
+from __future__ import annotations
+
+import os
+import socket
+
+
+class Notifier:
+    """Speaks to `$NOTIFY_SOCKET`, if there is one.
+
+    Takes the variables out of the environment: the browser would inherit them.
+    """
+
+    def __init__(self) -> None:
+        address = os.environ.pop("NOTIFY_SOCKET", "")
+        usec = os.environ.pop("WATCHDOG_USEC", "")
+        os.environ.pop("WATCHDOG_PID", None)
+        # A leading @ stands for an abstract socket's NUL.
+        self._address = "\0" + address[1:] if address.startswith("@") else address
+        self.watchdog_s = int(usec) / 1e6 if usec.isdigit() else 0.0
+
+    def tell(self, *lines: str) -> None:
+        """Such as "READY=1", "STATUS=...", "WATCHDOG=1", "STOPPING=1"."""
+        if not self._address:
+            return
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as messenger:
+            try:
+                messenger.sendto("\n".join(lines).encode(), self._address)
+            except OSError:
+                pass  # a manager that is gone is nothing that a host could mend

@@ -1,0 +1,80 @@
+"""The main thread's rounds: is all alive, what is to be repeated, what to show."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from datetime import datetime
+
+from airbot.daemon.notify import Notifier
+from airbot.daemon.parts import Parts
+from airbot.exceptions import StorageError
+from airbot.models import utcnow
+
+logger = logging.getLogger("airbot.daemon")
+
+ROUND_S = 5.0
+REPEAT_S = 3600.0
+# A browser job has a deadline of a minute, and ending a hung browser takes seconds.
+BROWSER_STALE_S = 120.0
+SCHEDULER_STALE_S = 60.0
+
+
+class Watch:
+    """Makes its rounds every few seconds; `beat` is a scheduler job's sign of life."""
+
+    def __init__(
+        self, parts: Parts, notifier: Notifier, now: Callable[[], datetime] = utcnow
+    ) -> None:
+        self._parts = parts
+        self._notifier = notifier
+        self._now = now
+        self._beat_at = time.monotonic()
+        self._round_at = 0.0
+        self._repeat_at = time.monotonic() + REPEAT_S
+
+    def beat(self) -> None:
+        self._beat_at = time.monotonic()
+
+    def round(self) -> bool:
+        """Make a round if one is due; True when one was made."""
+        if time.monotonic() < self._round_at:
+            return False
+        self._round_at = time.monotonic() + ROUND_S
+        try:
+            status = self._status()
+        except StorageError as e:
+            self._notifier.tell(f"STATUS={e}")
+            return True
+        self._notifier.tell(f"STATUS={status}")
+        if trouble := self._what_hangs():
+            logger.error("%s hangs", trouble)
+        else:
+            self._notifier.tell("WATCHDOG=1")
+        self._repeat()
+        return True
+
+    def _what_hangs(self) -> str | None:
+        now = time.monotonic()
+        if now - self._beat_at > SCHEDULER_STALE_S:
+            return "the scheduler"
+        busy = self._parts.gate.busy
+        if busy and now - self._parts.browser.stepped_at > BROWSER_STALE_S:
+            return "the browser's thread"
+        return None
+
+    def _status(self) -> str:
+        session = self._parts.storage.session.get()
+        pending = self._parts.storage.outbox.counts().get("pending", 0)
+        return f"session {session.state}: {session.sentence}; {pending} replies pending"
+
+    def _repeat(self) -> None:
+        """While something waits for a person, one line an hour says so again."""
+        if time.monotonic() < self._repeat_at:
+            return
+        self._repeat_at = time.monotonic() + REPEAT_S
+        session = self._parts.storage.session.get()
+        waiting = self._parts.storage.desk.waiting(session, self._now())
+        for item in waiting:
+            logger.error("waits for a person: %s; %s", item.what, item.command)
