@@ -46,6 +46,10 @@ class InstanceLock:
             os.close(self._fd)
             self._fd = None
 
+    @property
+    def is_ours(self) -> bool:
+        return self._fd is not None
+
     def is_held(self) -> bool:
         """Does another process hold it now?"""
         try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 import signal
 import subprocess
 import sys
@@ -265,3 +267,50 @@ def test_no_guest_text_and_no_reply_is_in_any_log(site, ai, daemon):
     assert "CANARY" not in output + errors + logs
     rows = Storage(airbot.folder / "airbot.db").outbox.with_status("failed")
     assert "CANARY" not in str(rows[0].last_error)
+
+
+@pytest.mark.parametrize("trouble", ["login", "captcha"])
+def test_reconnect_clears_the_pause_and_the_daemon_carries_on(
+    site, ai, daemon, run, tmp_path, trouble
+):
+    thread = site.add_thread(guest="Maya")
+    site.guest_writes(thread, "Hello?")
+    site.trouble.logged_out = trouble == "login"
+    site.trouble.challenge = "airlock_page" if trouble == "captcha" else None
+    airbot = daemon()
+    wait_for(lambda: "airbot reconnect" in airbot.log())
+    window = run("reconnect")
+    site.person_is_there = True
+    output, errors = window.communicate(timeout=40)
+    assert window.returncode == 0, errors
+    wait_for(lambda: replies(site, thread))
+    assert "a person reconnects" in airbot.log()
+    assert airbot.stop() == 0
+
+
+def test_a_daemon_that_starts_during_reconnect_waits_with_its_webhook_open(
+    site, ai, daemon, run
+):
+    thread = site.add_thread(guest="Maya")
+    site.guest_writes(thread, "Hello?")
+    site.trouble.logged_out = True
+    window = run("reconnect")
+    assert "window" in window.stdout.readline()
+    airbot = daemon()
+    call = {"conversation_id": thread.id, "message": "Hi", "sender": "AI"}
+    address = f"http://127.0.0.1:{airbot.port}/api/ai/webhook-simple"
+    assert requests.post(address, json=call).status_code == 200
+    assert not ai.asked
+    site.person_is_there = True
+    assert window.wait(timeout=40) == 0
+    wait_for(lambda: replies(site, thread))
+    assert airbot.stop() == 0
+
+
+def test_reconnect_as_another_user_than_the_profiles_owner_is_refused(run, tmp_path):
+    (tmp_path / "session").mkdir()
+    os.chown(tmp_path / "session", pwd.getpwnam("nobody").pw_uid, -1)
+    window = run("reconnect")
+    _, errors = window.communicate(timeout=20)
+    assert window.returncode == 2
+    assert "sudo -u nobody airbot reconnect" in errors

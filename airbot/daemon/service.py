@@ -47,6 +47,7 @@ class Daemon:
         self._config = config
         self._browser_arguments = browser_arguments
         self._stop = threading.Event()
+        self._aside = threading.Event()  # the profile is a person's: hands off
         self._ask_wanted = threading.Event()
 
     def stop(self, *_: object) -> None:
@@ -62,6 +63,8 @@ class Daemon:
             if threading.current_thread() is threading.main_thread():
                 signal.signal(signal.SIGTERM, self.stop)
                 signal.signal(signal.SIGINT, self.stop)
+            if not parts.profile.is_ours:
+                self._aside.set()
             watch = Watch(parts, notifier)
             scheduler = self._scheduler(parts, watch)
             scheduler.start()
@@ -114,18 +117,22 @@ class Daemon:
 
     def _sync(self, parts: Parts) -> None:
         def between_threads() -> None:
-            if self._stop.is_set():
+            if self._hands_off():
                 raise Stopped
             self._ask_wanted.set()
             if parts.send_wanted.is_set():
                 self._send(parts)
 
+        if self._hands_off():
+            return
         if parts.gate.run("sync", lambda: parts.syncer.run(between_threads)):
             parts.gate.run("cookies", parts.browser.save_cookies)
 
     def _send(self, parts: Parts) -> None:
         parts.send_wanted.clear()
-        if parts.gate.run("send", lambda: parts.sender.run(self._stop.is_set)):
+        if self._hands_off():
+            return
+        if parts.gate.run("send", lambda: parts.sender.run(self._hands_off)):
             self._ask_wanted.set()  # a guest may have written inside of the send
 
     def _ask(self, parts: Parts) -> None:
@@ -133,13 +140,16 @@ class Daemon:
         while not self._stop.is_set() and parts.asker.ask_one():
             pass
 
+    def _hands_off(self) -> bool:
+        return self._stop.is_set() or self._aside.is_set()
+
     # The main thread
 
     def _watch(
         self, parts: Parts, scheduler: BackgroundScheduler, watch: Watch
     ) -> None:
         while not self._stop.wait(HURRY_S):
-            if parts.reconnect.is_held():
+            if self._aside.is_set() or parts.reconnect.is_held():
                 self._step_aside(parts, scheduler, watch)
             if parts.send_wanted.is_set():
                 scheduler.modify_job("send", next_run_time=utcnow())
@@ -154,8 +164,7 @@ class Daemon:
     ) -> None:
         """Leave the profile to the person who reconnects; the webhook stays open."""
         logger.info("a person reconnects: the browser is left to him")
-        for id_ in BROWSER_JOBS:
-            scheduler.pause_job(id_)
+        self._aside.set()
         self._close_browser(parts, scheduler)
         parts.profile.release()
         while parts.reconnect.is_held() and not self._stop.wait(ASIDE_S):
@@ -163,6 +172,7 @@ class Daemon:
         if self._stop.is_set():
             return
         parts.profile.acquire(patience_s=FINISH_S)
+        self._aside.clear()
         for id_ in BROWSER_JOBS:
             scheduler.modify_job(id_, next_run_time=utcnow())
         logger.info("carrying on")

@@ -67,6 +67,7 @@ class Pages:
         app.get("/static/<name>", callback=self.static)
         app.post("/_sandbox/solve", callback=self.solve)
         app.get("/_sandbox/challenge/<kind>", callback=self.challenge)
+        app.get("/_sandbox/person", callback=lambda: answer(self.person()))
         app.get("/_sandbox/switches", callback=lambda: answer(self.switches(True)))
         app.get("/_sandbox/state", callback=lambda: answer(self.state()))
 
@@ -188,6 +189,10 @@ class Pages:
     def challenge(kind: str) -> bottle.HTTPResponse:
         """For a page that is open when its send is answered by a challenge."""
         return answer(_html("challenge.html", kind=kind, back=_INBOX))
+
+    def person(self) -> dict[str, bool]:
+        """Is somebody at the page who would log in or pass the check?"""
+        return {"there": self.site.person_is_there}
 
     def solve(self) -> bottle.HTTPResponse:
         """The button of every challenge: a person was here."""

@@ -58,6 +58,7 @@ class AirbnbSite:
         self.trouble = Trouble()
         self.clock_offset_s = 0.0
         self.require_cookie = False
+        self.person_is_there = False  # who logs in, or passes the check, by himself
         self.poll_s = 2.0  # how often an open page reads the list again
         self.world = World(self.now)
         self.api_key = secrets.token_hex(16)  # public on the real site

@@ -1,0 +1,389 @@
+"""ai.py: the question's JSON to the letter, and what each kind of answer means."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import socket
+import threading
+import time
+from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC
+from datetime import datetime
+from datetime import timedelta
+from urllib.parse import parse_qs
+from urllib.parse import urlsplit
+
+import pytest
+
+from airbot.ai import AI
+from airbot.ai import AIAnswer
+from airbot.ai import MAX_ANSWER_BYTES
+from airbot.ai import ReplyRefused
+from airbot.ai import answer_in
+from airbot.ai import callback_url
+from airbot.ai import clean_reply
+from airbot.ai import is_token
+from airbot.ai import payload
+from airbot.ai import token_of
+from airbot.exceptions import AIError
+from airbot.models import Direction
+from airbot.models import Kind
+from airbot.models import Message
+from airbot.models import Question
+from airbot.models import Turn
+from airbot.models import TurnStatus
+from airbot.sandbox.ai import DemoAI
+
+NOW = datetime(2026, 11, 22, 10, 27, 3, 120000, tzinfo=UTC)
+CANARY = "canary-in-the-text"
+KEY = b"k" * 32
+
+
+def said(id_: str, body: str | None, role: str = "guest", kind: Kind = Kind.TEXT) -> Message:
+    direction = Direction.INBOUND if role == "guest" else Direction.OUTBOUND
+    at = NOW + timedelta(seconds=int(id_))
+    return Message(id_, "1", "Maya", role, direction, kind, body, at)
+
+
+def question(*texts: Message, history: tuple[Message, ...] = ()) -> Question:
+    turn = Turn(
+        id="turn-1",
+        thread_id="TWVzc2FnZVRocmVhZDoxMjM0NTY3",
+        status=TurnStatus.ASKED,
+        fingerprint="",
+        supersedes=0,
+        first_at=NOW,
+        newest_at=NOW,
+    )
+    return Question(
+        turn=turn,
+        sender="Maya",
+        listing_id="1200000000000000001",
+        stage="CONFIRMED",
+        description="3 nights",
+        texts=texts or (said("1", f"Is parking free? {CANARY}"),),
+        history=history,
+    )
+
+
+# The question
+
+
+def test_the_question_is_this_json_and_no_other() -> None:
+    texts = (said("1", "Hi!"), said("2", "Is parking\nfree?"))
+    photo = said("3", None, kind=Kind.MEDIA)
+    history = (said("0", "Welcome", role="owner"), *texts, photo)
+    assert payload(question(*texts, history=history), "http://localhost/cb") == {
+        "conversation_id": "TWVzc2FnZVRocmVhZDoxMjM0NTY3",
+        "sender": "Maya",
+        "message": "Hi!\n\nIs parking\nfree?",
+        "property_id": "1200000000000000001",
+        "callback_url": "http://localhost/cb",
+        "message_id": "turn-1",
+        "messages": [
+            {"id": "1", "text": "Hi!", "sent_at": "2026-11-22T10:27:04.120Z"},
+            {
+                "id": "2",
+                "text": "Is parking\nfree?",
+                "sent_at": "2026-11-22T10:27:05.120Z",
+            },
+        ],
+        "history": [
+            {"role": "owner", "text": "Welcome", "sent_at": "2026-11-22T10:27:03.120Z"},
+            {"role": "guest", "text": "Hi!", "sent_at": "2026-11-22T10:27:04.120Z"},
+            {
+                "role": "guest",
+                "text": "Is parking\nfree?",
+                "sent_at": "2026-11-22T10:27:05.120Z",
+            },
+            {"role": "guest", "text": "[photo]", "sent_at": "2026-11-22T10:27:06.120Z"},
+        ],
+        "reservation": {"stage": "CONFIRMED", "description": "3 nights"},
+    }
+
+
+def test_the_five_fields_that_every_ai_knows_come_first() -> None:
+    assert list(payload(question(), "http://localhost/cb")) == [
+        "conversation_id",
+        "sender",
+        "message",
+        "property_id",
+        "callback_url",
+        "message_id",
+        "messages",
+        "history",
+        "reservation",
+    ]
+
+
+def test_what_the_ai_gets_is_what_the_payload_says(ai: DemoAI) -> None:
+    ai.mode = "silent"
+    asked = question(said("1", "Où ? 🅿️"), history=(said("1", "Où ? 🅿️"),))
+    AI(ai.url, 5).ask(asked, "http://localhost/cb")
+    assert ai.asked == [payload(asked, "http://localhost/cb")]
+    assert ai.headers[0]["Content-Type"] == "application/json"
+    assert "Authorization" not in ai.headers[0]
+
+
+def test_a_secret_travels_as_a_bearer(ai: DemoAI) -> None:
+    ai.mode = "silent"
+    AI(ai.url, 5, "s3cret").ask(question(), "http://127.0.0.1:1/cb")
+    assert ai.headers[0]["Authorization"] == "Bearer s3cret"
+
+
+def test_the_environments_proxy_is_not_used(
+    ai: DemoAI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    ai.mode = "ignore"
+    assert AI(ai.url, 5).ask(question(), "cb").action == "ignore"
+
+
+# The capability
+
+
+def test_the_callback_url_names_the_turn_and_its_token() -> None:
+    url = callback_url("http://localhost:8000", "turn-1", KEY)
+    assert url.startswith("http://localhost:8000/api/ai/webhook-simple?turn=turn-1&token=")
+    token = hmac.new(KEY, b"turn-1", hashlib.sha256).hexdigest()
+    assert parse_qs(urlsplit(url).query) == {"turn": ["turn-1"], "token": [token]}
+
+
+def test_a_token_fits_one_turn_and_one_database() -> None:
+    token = token_of("turn-1", KEY)
+    assert is_token("turn-1", token, KEY)
+    assert not is_token("turn-2", token, KEY)
+    assert not is_token("turn-1", token, b"x" * 32)
+    assert not is_token("turn-1", "", KEY)
+    assert not is_token("turn-1", token[:-1], KEY)
+
+
+# What a 2xx says
+
+
+@pytest.mark.parametrize(
+    ("body", "action"),
+    [
+        ('{"action": "reply", "message": "Yes."}', "reply"),
+        ('{"action": "reply", "message": "", "more": 1}', "reply"),
+        ('{"action": "ignore"}', "ignore"),
+        ('{"action": "ignore", "message": "Yes."}', "ignore"),
+        ('{"message": "Workflow was started"}', "taken"),
+        ('{"message": "Yes."}', "taken"),
+        ('{"action": "reply"}', "taken"),
+        ('{"action": "reply", "message": null}', "taken"),
+        ('{"action": "reply", "message": 5}', "taken"),
+        ('{"action": "REPLY", "message": "Yes."}', "taken"),
+        ('[{"action": "reply", "message": "Yes."}]', "taken"),
+        ('"reply"', "taken"),
+        ("", "taken"),
+        ("Accepted", "taken"),
+        ("null", "taken"),
+        ("[" * 100_000, "taken"),
+        ('{"action": {"a": 1}}', "taken"),
+    ],
+)
+def test_only_the_two_answers_count(body: str, action: str) -> None:
+    answer = answer_in(body.encode())
+    assert answer.action == action
+    assert (answer.message is not None) is (action == "reply")
+
+
+def test_an_answer_that_is_no_utf8_is_no_answer() -> None:
+    assert answer_in(b"\xff\xfe{").action == "taken"
+
+
+def test_the_answers_words_are_not_in_its_repr() -> None:
+    assert CANARY not in repr(AIAnswer("reply", CANARY))
+
+
+# A raw AI on loopback, for what no decent server does
+
+Script = Callable[[socket.socket], None]
+
+
+@contextmanager
+def raw_ai(script: Script) -> Iterator[str]:
+    """Reads one question whole, then does as the script says."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=_serve, args=(server, script), daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/{CANARY}?key={CANARY}"
+    thread.join(5)
+
+
+def _serve(server: socket.socket, script: Script) -> None:
+    try:
+        connection, _ = server.accept()
+    except OSError:
+        return
+    with connection:
+        connection.settimeout(5)
+        request = b""
+        while CANARY.encode() not in request.partition(b"\r\n\r\n")[2]:
+            request += connection.recv(65536)
+        try:
+            script(connection)
+        except OSError:
+            pass  # the other side had enough
+
+
+def answers(*parts: bytes) -> Script:
+    return lambda connection: connection.sendall(b"".join(parts))
+
+
+def head(status: str, *lines: str) -> bytes:
+    return "\r\n".join([f"HTTP/1.1 {status}", *lines, "", ""]).encode()
+
+
+def failure(script: Script, timeout_s: float = 5.0) -> AIError:
+    with raw_ai(script) as url, pytest.raises(AIError) as caught:
+        AI(url, timeout_s, f"secret-{CANARY}").ask(question(), f"http://cb/{CANARY}")
+    return caught.value
+
+
+AGAIN = [408, 425, 429, 500, 502, 503, 504, 520]
+FOR_GOOD = [300, 301, 302, 303, 307, 308, 400, 401, 403, 404, 405, 410, 413, 422]
+
+
+@pytest.mark.parametrize("status", AGAIN + FOR_GOOD)
+def test_a_refusal_is_for_good_or_for_now(status: int) -> None:
+    e = failure(answers(head(f"{status} No", "Content-Length: 0")))
+    assert str(e) == f"the AI answered HTTP {status}"
+    assert e.permanent is (status in FOR_GOOD)
+
+
+@pytest.mark.parametrize("status", ["200 OK", "201 Created", "202 Accepted", "299 ?"])
+def test_every_2xx_is_an_answer(status: str) -> None:
+    body = b'{"action": "reply", "message": "Yes."}'
+    script = answers(head(status, f"Content-Length: {len(body)}"), body)
+    with raw_ai(script) as url:
+        assert AI(url, 5).ask(question(), "cb") == AIAnswer("reply", "Yes.")
+
+
+def test_204_without_a_body_means_taken() -> None:
+    with raw_ai(answers(head("204 No Content"))) as url:
+        assert AI(url, 5).ask(question(), "cb").action == "taken"
+
+
+def test_a_redirect_is_not_followed(ai: DemoAI) -> None:
+    for status in ("301 Moved", "302 Found", "307 Temporary", "308 Permanent"):
+        lines = (f"Location: {ai.url}", "Content-Length: 0")
+        assert failure(answers(head(status, *lines))).permanent
+    assert ai.asked == []
+
+
+def test_nobody_listening_is_no_refusal() -> None:
+    with pytest.raises(AIError) as caught:
+        AI(f"http://127.0.0.1:1/{CANARY}", 5).ask(question(), CANARY)
+    assert str(caught.value) == "the AI was not reached (ConnectionError)"
+    assert not caught.value.permanent
+
+
+def hang(connection: socket.socket) -> None:
+    connection.recv(1)  # until the other side closes
+
+
+def cut_in_the_body(connection: socket.socket) -> None:
+    connection.sendall(head("200 OK", "Content-Length: 500") + b'{"action"')
+
+
+def drip_chunks(connection: socket.socket) -> None:
+    connection.sendall(head("200 OK", "Transfer-Encoding: chunked"))
+    while True:
+        connection.sendall(b"1\r\n \r\n")
+        time.sleep(0.02)
+
+
+def hang_in_the_body(connection: socket.socket) -> None:
+    connection.sendall(head("200 OK", "Content-Length: 500") + b'{"action"')
+    hang(connection)
+
+
+@pytest.mark.parametrize("script", [hang, drip_chunks, hang_in_the_body])
+def test_a_slow_answer_is_cut_at_the_timeout(script: Script) -> None:
+    began = time.monotonic()
+    e = failure(script, timeout_s=0.3)
+    assert 0.2 < time.monotonic() - began < 2
+    assert not e.permanent
+
+
+@pytest.mark.parametrize(
+    "script", [lambda connection: None, cut_in_the_body, answers(b"hello\r\n\r\n")]
+)
+def test_a_broken_answer_is_no_answer(script: Script) -> None:
+    e = failure(script)
+    assert "was not reached" in str(e)
+    assert not e.permanent
+
+
+def test_a_time_out_says_how_long_was_waited() -> None:
+    assert str(failure(hang, 0.2)) == "the AI did not answer in 0.2 s"
+
+
+def huge(connection: socket.socket) -> None:
+    body = b'{"action": "reply", "message": "' + b"x" * MAX_ANSWER_BYTES + b'"}'
+    connection.sendall(head("200 OK", f"Content-Length: {len(body)}") + body)
+
+
+def test_a_huge_answer_is_not_read_to_its_end() -> None:
+    with raw_ai(huge) as url:
+        assert AI(url, 5).ask(question(), "cb").action == "taken"
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        hang,
+        cut_in_the_body,
+        answers(b"hello\r\n\r\n"),
+        answers(head("500 No", f"X-Said: {CANARY}", "Content-Length: 0")),
+        answers(head(f"400 {CANARY}", "Content-Length: 18"), CANARY.encode()),
+        answers(head("302 Found", f"Location: http://127.0.0.1:1/{CANARY}")),
+    ],
+)
+def test_no_error_names_the_address_the_secret_or_the_text(script: Script) -> None:
+    e = failure(script, timeout_s=0.2)
+    assert CANARY not in str(e) + repr(e)
+    assert "127.0.0.1" not in str(e)
+    assert e.__cause__ is None  # a traceback would show the address
+
+
+# What an answer must be
+
+
+@pytest.mark.parametrize(
+    ("text", "typed"),
+    [
+        ("Yes.", "Yes."),
+        ("  Yes.\n", "Yes."),
+        ("a\r\nb\rc\n\nd", "a\nb\nc\n\nd"),
+        ("tab\there", "tab\there"),
+        ("été 🅿️ 👨‍👩‍👧", "été 🅿️ 👨‍👩‍👧"),
+        ("x" * 4000, "x" * 4000),
+        ("x" * 4000 + "\n", "x" * 4000),
+    ],
+)
+def test_a_reply_is_typed_without_blank_ends(text: str, typed: str) -> None:
+    assert clean_reply(text, 4000) == typed
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", "message is empty"),
+        (" \r\n\t ", "message is empty"),
+        ("x" * 4001, "message is longer than 4000 characters"),
+        ("a\x00b", "cannot be typed"),
+        ("a\x1bb", "cannot be typed"),
+        ("a\x7fb", "cannot be typed"),
+        ("a\ud83db", "cannot be typed"),
+    ],
+)
+def test_a_reply_that_cannot_be_typed_is_refused(text: str, why: str) -> None:
+    with pytest.raises(ReplyRefused, match=why):
+        clean_reply(text, 4000)

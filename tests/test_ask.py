@@ -1,0 +1,405 @@
+"""ask.py: no guest is forgotten by an AI that fails, and none is asked about twice."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from test_storage import MAX_AGE
+from test_storage import NOW
+from test_storage import card
+from test_storage import guest
+from test_storage import host
+from test_storage import later
+from test_storage import reading
+
+from airbot.ai import AI
+from airbot.ask import Asker
+from airbot.config import Config
+from airbot.models import Kind
+from airbot.models import ReplyStatus
+from airbot.models import TurnStatus
+from airbot.sandbox.ai import DemoAI
+from airbot.storage import Storage
+from airbot.webhook import Webhook
+from airbot.webhook import WebhookServer
+
+MakeConfig = Callable[..., Config]
+THREAD = "TWVzc2FnZVRocmVhZDoxMjM0NTY3"
+
+
+class World:
+    """One storage, one AI, one clock that is put forward by hand."""
+
+    def __init__(self, storage: Storage, config: Config, ai_url: str) -> None:
+        self.now = NOW
+        self.woken = 0
+        self.storage = storage
+        self.asker = Asker(
+            storage,
+            AI(ai_url, config.ai.timeout_sec, config.ai.secret),
+            config,
+            "http://127.0.0.1:1",
+            self._wake,
+            lambda: self.now,
+        )
+
+    def _wake(self) -> None:
+        self.woken += 1
+
+    def read(self, *messages: Any, id_: str = THREAD, at: datetime = NOW) -> None:
+        self.storage.inbox.record(reading(*messages, id_=id_, at=at), MAX_AGE)
+
+    def ask(self, after_s: float = 0) -> bool:
+        self.now += timedelta(seconds=after_s)
+        return self.asker.ask_one()
+
+    @property
+    def turn(self) -> Any:
+        return self.storage.turns.newest(THREAD)
+
+    @property
+    def reply(self) -> Any:
+        return self.storage.outbox.of_turn(self.turn.id)
+
+    def waits_s(self) -> float | None:
+        (row,) = self.storage.db.read("SELECT next_attempt_at AS at FROM turns")
+        if row["at"] is None:
+            return None
+        return (datetime.fromisoformat(row["at"]) - self.now).total_seconds()
+
+
+@pytest.fixture
+def world(storage: Storage, make_config: MakeConfig, ai: DemoAI) -> World:
+    ai.mode = "silent"
+    world = World(storage, make_config(ai_url=ai.url), ai.url)
+    world.read(guest("1", "Is parking free?"))
+    return world
+
+
+# Asked once
+
+
+def test_a_turn_is_asked_and_then_it_waits(world: World, ai: DemoAI) -> None:
+    assert world.ask()
+    assert not world.ask()
+    assert world.turn.status == TurnStatus.ASKED
+    assert world.turn.reason == "the AI is asked"
+    (asked,) = ai.asked
+    assert asked["message_id"] == world.turn.id
+    assert asked["conversation_id"] == THREAD
+    assert asked["message"] == "Is parking free?"
+
+
+def test_nothing_to_ask_is_nothing_asked(
+    storage: Storage, make_config: MakeConfig, ai: DemoAI
+) -> None:
+    assert not World(storage, make_config(), ai.url).ask()
+    assert ai.asked == []
+
+
+def test_the_question_tells_the_last_twenty_messages(world: World, ai: DemoAI) -> None:
+    photo = replace(guest("98", ""), kind=Kind.MEDIA, body=None)
+    unsent = replace(guest("97", ""), kind=Kind.DELETED, body=None)
+    many = [host(str(n), f"text {n}") for n in range(10, 35)]
+    world.read(*many, photo, unsent, card("96"), guest("99", "Last"))
+    world.ask()
+    history = ai.asked[0]["history"]
+    texts = [f"text {n}" for n in range(17, 35)]
+    assert [said["text"] for said in history] == [*texts, "[photo]", "Last"]
+    assert history[0]["role"] == "cohost" and history[-1]["role"] == "guest"
+
+
+def test_several_texts_are_one_question(world: World, ai: DemoAI) -> None:
+    photo = replace(guest("2", ""), kind=Kind.MEDIA, body=None)
+    world.read(guest("1", "Is parking free?"), photo, guest("3", "And close?"))
+    while world.ask():
+        pass
+    (asked,) = ai.asked
+    assert asked["message"] == "Is parking free?\n\nAnd close?"
+    assert [text["id"] for text in asked["messages"]] == ["1", "3"]
+    assert re.fullmatch(r"[0-9-]{10}T[0-9:]{8}\.\d{3}Z", asked["messages"][0]["sent_at"])
+
+
+def test_the_oldest_turn_is_asked_first(world: World, ai: DemoAI) -> None:
+    world.read(guest("5", "Old", at=later(-600)), id_="OLD")
+    assert world.ask() and world.ask() and not world.ask()
+    assert [asked["message"] for asked in ai.asked] == ["Old", "Is parking free?"]
+
+
+def test_a_secret_of_the_config_is_shown_to_the_ai(
+    storage: Storage, make_config: MakeConfig, ai: DemoAI
+) -> None:
+    config = make_config(ai_url=ai.url, ai__secret="s3cret")
+    ai.mode = "silent"
+    world = World(storage, config, ai.url)
+    world.read(guest("1"))
+    world.ask()
+    assert ai.headers[0]["Authorization"] == "Bearer s3cret"
+
+
+# Answered at once
+
+
+def test_an_inline_answer_is_queued(world: World, ai: DemoAI) -> None:
+    ai.mode, ai.answer = "inline", lambda question: "  Yes,\r\nit is. "
+    world.ask()
+    assert world.turn.status == TurnStatus.ANSWERED
+    assert (world.reply.message, world.reply.status) == ("Yes,\nit is.", "pending")
+    assert (world.reply.sender, world.woken) == ("AI", 1)
+
+
+def test_ignore_closes_the_turn_for_good(world: World, ai: DemoAI) -> None:
+    ai.mode = "ignore"
+    world.ask()
+    assert world.turn.status == TurnStatus.IGNORED
+    assert world.turn.reason == "the AI said: no reply"
+    world.read(guest("1", "Is parking free?"))
+    assert not world.ask(99999)
+    assert (world.reply, world.woken, len(ai.asked)) == (None, 0, 1)
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (" \n ", "the AI's answer cannot be sent: message is empty"),
+        ("x" * 4001, "the AI's answer cannot be sent: message is longer than 4000"),
+        ("a\x00b", "the AI's answer cannot be sent: message holds a character"),
+    ],
+)
+def test_an_answer_that_cannot_be_sent_fails_the_turn(
+    world: World, ai: DemoAI, answer: str, reason: str
+) -> None:
+    ai.mode, ai.answer = "inline", lambda question: answer
+    world.ask()
+    assert world.turn.status == TurnStatus.FAILED
+    assert world.turn.reason.startswith(reason)
+    assert (world.reply, world.woken) == (None, 0)
+
+
+def test_an_inline_answer_to_a_turn_that_was_closed_meanwhile_is_kept(
+    world: World, ai: DemoAI
+) -> None:
+    def answer_late(question: object) -> str:
+        world.read(guest("1", "Is parking free?"), host("2"))
+        return "Yes, it is."
+
+    ai.mode, ai.answer = "inline", answer_late
+    world.ask()
+    assert world.turn.status == TurnStatus.TAKEN_OVER
+    assert world.reply.status == ReplyStatus.CANCELLED
+    assert "taken_over already" in world.reply.last_error
+
+
+# An AI that fails forgets nobody
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 408, 425, 429])
+def test_a_passing_trouble_is_asked_again_with_the_same_id(
+    world: World, ai: DemoAI, status: int
+) -> None:
+    ai.mode = status
+    assert world.ask()
+    assert world.turn.status == TurnStatus.ASKED
+    assert world.turn.reason == f"the AI answered HTTP {status}"
+    assert not world.ask(14)
+    ai.mode = "inline"
+    assert world.ask(1)
+    assert world.turn.status == TurnStatus.ANSWERED
+    assert ai.asked[0]["message_id"] == ai.asked[1]["message_id"]
+
+
+def test_the_waits_double_up_to_fifteen_minutes_and_never_end(
+    world: World, ai: DemoAI
+) -> None:
+    ai.mode, waits = 503, []
+    for _ in range(9):
+        assert world.ask()
+        waits.append(world.waits_s())
+        world.now += timedelta(seconds=waits[-1] or 0)
+    assert waits == [15, 30, 60, 120, 240, 480, 900, 900, 900]
+    assert world.turn.status == TurnStatus.ASKED
+
+
+def test_the_wait_is_in_the_database_and_survives_a_restart(
+    world: World, make_config: MakeConfig, ai: DemoAI
+) -> None:
+    ai.mode = 500
+    world.ask()
+    world.storage.close()
+    again = World(Storage(world.storage.path), make_config(), ai.url)
+    assert not again.ask(14)
+    assert again.ask(1)
+    again.storage.close()
+
+
+def test_nobody_listening_is_asked_again(
+    storage: Storage, make_config: MakeConfig
+) -> None:
+    world = World(storage, make_config(), "http://127.0.0.1:1/ai")
+    world.read(guest("1"))
+    for _ in range(8):
+        assert world.ask(900)
+    assert world.turn.status == TurnStatus.ASKED
+    assert world.turn.reason == "the AI was not reached (ConnectionError)"
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 410, 422, 302])
+def test_a_refusal_fails_the_turn_after_the_attempts(
+    storage: Storage, make_config: MakeConfig, ai: DemoAI, status: int
+) -> None:
+    world = World(storage, make_config(ai__max_attempts="3"), ai.url)
+    world.read(guest("1"))
+    ai.mode = status
+    for _ in range(3):
+        assert world.turn.status in (TurnStatus.NEW, TurnStatus.ASKED)
+        assert world.ask(900)
+    assert world.turn.status == TurnStatus.FAILED
+    assert world.turn.reason == f"the AI answered HTTP {status}"
+    assert not world.ask(9000)
+
+
+def test_a_passing_trouble_does_not_count_as_a_refusal(
+    storage: Storage, make_config: MakeConfig, ai: DemoAI
+) -> None:
+    world = World(storage, make_config(ai__max_attempts="2"), ai.url)
+    world.read(guest("1"))
+    for ai.mode in (500, 404, 503, 500):
+        world.ask(900)
+    assert world.turn.status == TurnStatus.ASKED
+    ai.mode = 404
+    world.ask(900)
+    assert world.turn.status == TurnStatus.FAILED
+
+
+def test_a_failed_turn_is_asked_again_with_the_guests_next_text(
+    storage: Storage, make_config: MakeConfig, ai: DemoAI
+) -> None:
+    world = World(storage, make_config(ai__max_attempts="1"), ai.url)
+    world.read(guest("1", "One"))
+    ai.mode = 400
+    world.ask()
+    world.read(guest("1", "One"))
+    assert not world.ask()
+    ai.mode = "silent"
+    world.read(guest("1", "One"), guest("2", "Two"))
+    world.ask()
+    assert ai.asked[-1]["message"] == "One\n\nTwo"
+
+
+# Taken, and then silence
+
+
+def test_a_silent_ai_is_asked_again_after_answer_within_sec(
+    world: World, ai: DemoAI
+) -> None:
+    world.ask()
+    assert not world.ask(299)
+    assert world.ask(1)
+    assert not world.ask(299)
+    assert len({asked["message_id"] for asked in ai.asked}) == 1
+    assert len({asked["callback_url"] for asked in ai.asked}) == 1
+    assert len(ai.asked) == 2
+
+
+def test_a_program_that_died_while_asking_asks_again_with_the_same_id(
+    world: World, make_config: MakeConfig, ai: DemoAI
+) -> None:
+    # As a kill inside of the POST leaves it.
+    died_with = world.storage.turns.claim_next(NOW, later(300))
+    world.storage.close()
+    again = World(Storage(world.storage.path), make_config(), ai.url)
+    assert not again.ask(299)
+    assert again.ask(1)
+    assert died_with and ai.asked[0]["message_id"] == died_with.id
+    again.storage.close()
+
+
+def test_an_expired_turn_is_not_asked(world: World, ai: DemoAI) -> None:
+    assert not world.ask(12 * 3600 + 1)
+    assert world.turn.status == TurnStatus.EXPIRED
+    assert world.turn.reason == "older than 12 h"
+    assert ai.asked == []
+
+
+def test_an_ai_that_is_silent_for_hours_expires_the_turn(
+    world: World, ai: DemoAI
+) -> None:
+    world.ask()
+    assert not world.ask(12 * 3600 + 1)
+    assert world.turn.status == TurnStatus.EXPIRED
+
+
+def test_age_is_judged_by_the_sites_clock(world: World, ai: DemoAI) -> None:
+    world.storage.session.set_clock_offset(13 * 3600)
+    assert not world.ask()
+    assert world.turn.status == TurnStatus.EXPIRED
+
+
+# `asked` is committed before the POST
+
+
+def test_a_turn_is_asked_in_the_database_while_the_post_is_under_way(
+    world: World, ai: DemoAI
+) -> None:
+    seen = []
+
+    def look(question: Any) -> str:
+        turn = world.storage.turns.get(question["message_id"])
+        seen.append(turn and turn.status)
+        return "Yes."
+
+    ai.mode, ai.answer = "inline", look
+    world.ask()
+    assert seen == [TurnStatus.ASKED]
+
+
+@pytest.mark.parametrize("own_answer", ["inline", "ignore", "silent", 500, 404])
+def test_a_callback_before_the_posts_own_reply_wins(
+    storage: Storage, make_config: MakeConfig, own_answer: str | int
+) -> None:
+    config = make_config(ai__max_attempts="1")
+    server = WebhookServer(Webhook(storage, config, now=lambda: NOW), "127.0.0.1", 0)
+    server.start()
+    with CallsBackFirst(own_answer) as ai:
+        world = World(storage, config, ai.url)
+        world.asker._callback_base = f"http://127.0.0.1:{server.port}"
+        world.read(guest("1"))
+        world.ask()
+    server.stop()
+    assert world.turn.status == TurnStatus.ANSWERED
+    assert world.reply.message == "by callback"
+    assert storage.outbox.counts() == {"pending": 1}
+
+
+class CallsBackFirst(DemoAI):
+    """Calls back before it answers the POST itself with `own_answer`."""
+
+    def __init__(self, own_answer: str | int) -> None:
+        super().__init__()
+        self.mode = own_answer
+
+    def _post(self) -> Any:
+        answer = super()._post()
+        self.call_back(self.asked[-1], "by callback")
+        return answer
+
+
+# What the log says
+
+
+def test_the_log_names_turns_and_never_words(
+    world: World, ai: DemoAI, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "airbot")
+    for ai.mode in (500, "inline"):
+        world.ask(900)
+    assert world.turn.id[:8] in caplog.text
+    for word in ("parking", "demo AI", "Maya", "token", "127.0.0.1"):
+        assert word not in caplog.text

@@ -1,0 +1,265 @@
+"""SEND in a real Chromium on the simulated Airbnb: what really stands in the thread."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from threading import Event
+
+import pytest
+from fakes import Desk
+
+from airbot.airbnb import Airbnb
+from airbot.airbnb import pages
+from airbot.airbnb import site as verbs
+from airbot.browser import Browser
+from airbot.config import Config
+from airbot.exceptions import ChallengeShown
+from airbot.exceptions import LoginRequired
+from airbot.exceptions import SiteChanged
+from airbot.exceptions import SiteError
+from airbot.exceptions import SiteUnavailable
+from airbot.models import PressOutcome
+from airbot.models import TurnStatus
+from airbot.sandbox.site import AirbnbSite
+from airbot.storage import Storage
+
+pytestmark = pytest.mark.browser
+
+REPLY = "Yes, parking is free.\nSee you soon!"
+CANARY = "Kanarienvogel"
+SETTLE_S = 120
+
+NASTY = {
+    "blank lines": "One.\n\nTwo.\n\n\nThree.",
+    "double spaces": "Room  12,   second   floor.",
+    "spaces at the edges of lines": "One. \n  Two.\n   * three",
+    "emoji with joiners": "Welcome 👩‍👩‍👧‍👦 🏳️‍🌈 👍🏽 1️⃣ ❤️",
+    "right to left": "مرحبا، الموقف مجاني!\nשלום 3 חניות",
+    "markup": "<b>bold</b> &amp; <script>alert(1)</script> \\n ${x}",
+    "no-break spaces": "12\u00a0€ à 10\u202fh",
+    "combining marks": "cafe\u0301 Zoe\u0308 한국어 ｆｕｌｌ",
+    "quotes and slashes": "'a' \"b\" `c` /d\\ @e #f :g: (c)",
+    "a tab": "a\tb",
+    "blanks and newlines at its own edges": "\n  See you \n\n",
+    "other line ends": "a\u2028b\x0bc\x85d",
+    "one long line": "word " * 799 + "end.!",
+    "many lines": "\n".join(f"{i}. line" for i in range(60)),
+}
+
+
+@pytest.fixture
+def desk(
+    site: AirbnbSite,
+    airbnb: Airbnb,
+    storage: Storage,
+    make_config: Callable[..., Config],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Desk:
+    monkeypatch.setattr(verbs, "PRESS_TIMEOUT_S", 0.7)
+    monkeypatch.setattr(verbs, "COMPOSER_TIMEOUT_S", 0.7)
+    return Desk(site, airbnb, storage, make_config())
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+@pytest.mark.parametrize("composer", ["textarea", "contenteditable", "wrapped"])
+def test_a_reply_is_sent_in_every_composer_and_language(
+    desk: Desk, composer: str, language: str
+) -> None:
+    desk.site.trouble.composer = composer
+    desk.site.trouble.language = language
+    desk.queue(REPLY)
+    assert desk.later(0).status == "sent"
+    assert desk.posted() == [REPLY]
+
+
+@pytest.fixture(params=["textarea", "contenteditable"])
+def opened(request: pytest.FixtureRequest, desk: Desk) -> Desk:
+    desk.site.trouble.composer = request.param
+    desk.guest()
+    desk.airbnb.open_thread(desk.thread.id)
+    return desk
+
+
+def test_nasty_texts_stand_there_exactly(opened: Desk) -> None:
+    for text in NASTY.values():
+        opened.airbnb.type_reply(text)
+        opened.airbnb.check_typed(opened.thread.id, text)
+        opened.airbnb.press_send()
+    assert opened.posted() == list(NASTY.values())
+
+
+def test_an_old_draft_is_emptied_first(opened: Desk, browser: Browser) -> None:
+    with browser.job("typing a draft", 5):
+        browser.tab.type_text(pages.COMPOSER, "An old draft\nof the host's")
+    opened.airbnb.type_reply(REPLY)
+    opened.airbnb.press_send()
+    assert opened.posted() == [REPLY]
+
+
+# Every trouble of a send: its end state, and how often the reply stands there.
+
+
+@pytest.mark.parametrize(
+    ("trouble", "status", "standing"),
+    [
+        ("lose_answer", "sent", 1),
+        ("swallow", "uncertain", 0),
+        ("rewrite", "sent", 1),
+        ("refuse", "failed", 0),
+        ("refuse_200", "failed", 0),
+        ("no_request", "pending", 0),
+        (429, "failed", 0),
+        (403, "failed", 0),
+        (400, "failed", 0),
+    ],
+)
+def test_a_trouble_of_the_send_has_its_end_state(
+    desk: Desk, trouble: str | int, status: str, standing: int
+) -> None:
+    desk.queue(REPLY)
+    desk.site.trouble.send = trouble
+    reply = desk.later(0)
+    assert (reply.status, reply.presses, len(desk.posted())) == (status, 1, standing)
+
+
+def test_a_swallowed_reply_is_pressed_once_more(desk: Desk) -> None:
+    desk.queue(REPLY)
+    desk.site.trouble.send, desk.site.trouble.send_times = "swallow", 1
+    assert desk.later(0).status == "uncertain"
+    reply = desk.later(SETTLE_S + 2)
+    assert (reply.status, reply.presses) == ("sent", 2)
+    assert desk.posted() == [REPLY]
+
+
+def test_a_reply_without_a_request_is_pressed_once_more(desk: Desk) -> None:
+    desk.queue(REPLY)
+    desk.site.trouble.send, desk.site.trouble.send_times = "no_request", 1
+    assert desk.later(0).status == "pending"
+    assert desk.later(20).status == "sent"
+    assert desk.posted() == [REPLY]
+
+
+def test_a_reply_that_arrives_after_we_looked_is_found(desk: Desk) -> None:
+    desk.queue(REPLY)
+    gate, taken = Event(), Event()
+    desk.site.on("before_send_taken", lambda _: gate.wait(10))
+    desk.site.on("after_send_taken", lambda _: taken.set())
+    assert desk.later(0).status == "uncertain"
+    gate.set()
+    assert taken.wait(10)
+    reply = desk.later(SETTLE_S + 2)
+    assert (reply.status, reply.presses) == ("sent", 1)
+    assert desk.posted() == [REPLY]
+
+
+def test_a_slow_answer_to_the_send_is_proven_by_reading(desk: Desk) -> None:
+    desk.queue(REPLY)
+    gate = Event()
+    desk.site.on("after_send_taken", lambda _: gate.wait(10))
+    assert desk.later(0).status == "sent"
+    gate.set()
+    assert desk.posted() == [REPLY]
+
+
+def test_a_guest_text_inside_the_send_is_the_next_turn(desk: Desk) -> None:
+    desk.queue(REPLY)
+    desk.site.on("before_send_taken", lambda _: desk.guest("And breakfast?"))
+    assert desk.later(0).status == "sent"
+    assert desk.turn().status == TurnStatus.NEW
+    assert desk.texts_of_turn() == ["And breakfast?"]
+
+
+def test_a_host_text_inside_a_swallowed_send_is_no_evidence(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.queue(REPLY)
+    desk.site.trouble.send = "swallow"
+    press = desk.airbnb.press_send
+
+    def press_beside_the_host() -> PressOutcome:
+        desk.host()
+        return press()
+
+    monkeypatch.setattr(desk.airbnb, "press_send", press_beside_the_host)
+    assert desk.later(0).status == "uncertain"
+    assert desk.later(SETTLE_S + 2).status == "cancelled"
+    assert desk.posted() == []
+
+
+@pytest.mark.parametrize("kind", ["arkose", "airlock_page", "airlock_401", "airlock_420"])
+def test_a_challenge_in_answer_to_the_send_is_never_sent(desk: Desk, kind: str) -> None:
+    desk.queue(REPLY)
+    desk.site.trouble.challenge, desk.site.trouble.challenge_on = kind, "send"
+    with suppress(ChallengeShown):
+        desk.later(0)
+    print(desk.reply())
+    assert desk.reply().status != "sent"
+    assert desk.posted() == []
+
+
+# Trouble before the press
+
+
+@pytest.mark.parametrize(
+    ("switch", "value", "error"),
+    [
+        ("markup_gone", "composer", SiteChanged),
+        ("markup_gone", "send_button", SiteChanged),
+        ("logged_out", True, LoginRequired),
+        ("challenge", "airlock_420", ChallengeShown),
+        ("challenge", "airlock_401", ChallengeShown),
+        ("api_status", 429, SiteUnavailable),
+        ("html_on_api", True, SiteChanged),
+    ],
+)
+def test_trouble_between_claim_and_press_leaves_it_pending(
+    desk: Desk, switch: str, value: object, error: type[SiteError]
+) -> None:
+    desk.queue(REPLY)
+    setattr(desk.site.trouble, switch, value)
+    with pytest.raises(error):
+        desk.later(0)
+    reply = desk.reply()
+    assert (reply.status, reply.attempts, reply.presses) == ("pending", 0, 0)
+    desk.site.clear_trouble()
+    assert desk.later(0).status == "sent"
+    assert desk.posted() == [REPLY]
+
+
+@pytest.mark.parametrize("kind", ["arkose", "recaptcha", "airlock_page", "airlock_inline"])
+def test_a_challenge_on_the_page_stops_it_before_the_press(desk: Desk, kind: str) -> None:
+    desk.queue(REPLY)
+    desk.site.trouble.challenge = kind
+    with pytest.raises(ChallengeShown):
+        desk.later(0)
+    assert desk.reply().status == "pending"
+    assert desk.posted() == []
+
+
+def test_a_forgotten_hash_is_learned_anew_and_the_reply_goes_out(desk: Desk) -> None:
+    desk.queue(REPLY)
+    desk.site.new_deploy()
+    assert desk.later(0).status == "sent"
+    assert desk.posted() == [REPLY]
+
+
+def test_a_composer_that_vanishes_while_typing_gives_no_word_away(
+    desk: Desk, browser: Browser, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    desk.queue(f"{CANARY}\nand more of the {CANARY}")
+    real = browser.tab.type_text  # the session's own page; the wrapper goes with it
+
+    def vanishing(selector: str, text: str) -> None:
+        browser.tab.probe("() => document.querySelector('.composer').remove()")
+        browser.tab._page.set_default_timeout(300)
+        real(selector, text)
+
+    browser.tab.type_text = vanishing  # type: ignore[method-assign]
+    with pytest.raises(SiteError) as raised:
+        desk.later(0)
+    said = [str(raised.value), str(desk.reply().last_error), caplog.text]
+    assert desk.reply().status == "pending"
+    assert CANARY not in "\n".join(said)
