@@ -194,7 +194,6 @@ def test_a_challenge_in_answer_to_the_send_is_never_sent(desk: Desk, kind: str) 
     desk.site.trouble.challenge, desk.site.trouble.challenge_on = kind, "send"
     with suppress(ChallengeShown):
         desk.later(0)
-    print(desk.reply())
     assert desk.reply().status != "sent"
     assert desk.posted() == []
 
