@@ -37,7 +37,9 @@ THREAD = "TWVzc2FnZVRocmVhZDoxMjM0NTY3"
 class World:
     """One storage, one AI, one clock that is put forward by hand."""
 
-    def __init__(self, storage: Storage, config: Config, ai_url: str) -> None:
+    def __init__(
+        self, storage: Storage, config: Config, ai_url: str, port: int = 1
+    ) -> None:
         self.now = NOW
         self.woken = 0
         self.storage = storage
@@ -45,7 +47,7 @@ class World:
             storage,
             AI(ai_url, config.ai.timeout_sec, config.ai.secret),
             config,
-            "http://127.0.0.1:1",
+            f"http://127.0.0.1:{port}",
             self._wake,
             lambda: self.now,
         )
@@ -368,8 +370,7 @@ def test_a_callback_before_the_posts_own_reply_wins(
     server = WebhookServer(Webhook(storage, config, now=lambda: NOW), "127.0.0.1", 0)
     server.start()
     with CallsBackFirst(own_answer) as ai:
-        world = World(storage, config, ai.url)
-        world.asker._callback_base = f"http://127.0.0.1:{server.port}"
+        world = World(storage, config, ai.url, server.port)
         world.read(guest("1"))
         world.ask()
     server.stop()
