@@ -182,9 +182,9 @@ class FakeAirbnb:
         return replace(reading, complete=not self.incomplete)
 
     def _page(self, cursor: str | None) -> InboxPage:
-        size = self.site.trouble.page_size
-        start = sandbox.rank_of(cursor)
-        data = sandbox.inbox(self.site.world, "inboxItems", size, 2, start)
+        trouble, start = self.site.trouble, sandbox.rank_of(cursor)
+        rows, priority = trouble.page_size, trouble.priority_rows
+        data = sandbox.inbox(self.site.world, "inboxItems", rows, priority, start)
         return shapes.inbox_page(data, None, self._now())
 
     def _now(self) -> datetime:
