@@ -1,0 +1,326 @@
+"""One Chromium: it hangs, dies and grows, and the next job works all the same."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from airbot.airbnb import Airbnb
+from airbot.browser import Browser
+from airbot.browser import life
+from airbot.browser import processes
+from airbot.exceptions import BrowserMissing
+from airbot.exceptions import LoginRequired
+from airbot.exceptions import SiteUnavailable
+from airbot.sandbox.demo import LOOPBACK_ONLY
+from airbot.sandbox.site import AirbnbSite
+
+pytestmark = pytest.mark.browser
+
+CANARY = "Kanarienvogel"
+PATIENCE_S = 5.0
+
+
+@pytest.fixture(scope="module", autouse=True)
+def closed_afterwards(browser: Browser) -> Iterator[None]:
+    """One thread has room for one Playwright; other files may bring their own."""
+    yield
+    browser.close()
+
+
+@pytest.fixture
+def make_browser(browser: Browser, tmp_path: Path) -> Iterator[Callable[..., Browser]]:
+    """Browsers on a profile of their own, instead of the one that all tests share."""
+    browser.close()
+    made: list[Browser] = []
+
+    def make(**settings: float) -> Browser:
+        own = Browser(tmp_path / "profile", arguments=LOOPBACK_ONLY, **settings)  # type: ignore[arg-type]
+        made.append(own)
+        return own
+
+    yield make
+    for own in made:
+        own.close()
+
+
+def add(browser: Browser) -> int:
+    """A job that works: 1 + 1."""
+    with browser.job("adding", 20):
+        return int(browser.tab.probe("() => 1 + 1"))
+
+
+def until(done: Callable[[], bool]) -> bool:
+    end = time.monotonic() + PATIENCE_S
+    while not done():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+# Jobs
+
+
+def test_jobs_share_one_browser_and_a_job_inside_a_job_is_part_of_it(
+    browser: Browser,
+) -> None:
+    assert add(browser) == 2
+    generation = browser.generation
+    with browser.job("outside", 20), browser.job("inside", 0.001):
+        assert browser.tab.probe("() => 5") == 5
+    assert browser.generation == generation
+
+
+def test_a_hung_page_is_ended_by_the_deadline_and_the_next_job_works(
+    browser: Browser,
+) -> None:
+    add(browser)
+    with pytest.raises(SiteUnavailable, match="hanging: no end after 0.2 s"):
+        with browser.job("hanging", 0.2):
+            browser.tab.probe("() => { while (1) {} }")
+    assert not browser.is_open
+    assert add(browser) == 2
+
+
+@pytest.mark.parametrize("victim", ["chromium", "driver"])
+def test_after_a_death_the_next_job_works_and_nothing_is_left(
+    browser: Browser, victim: str
+) -> None:
+    add(browser)
+    own = browser._driver or set()
+    mains = processes.chromiums(browser.profile)
+    pids = mains if victim == "chromium" else own
+    with pytest.raises(SiteUnavailable, match="dying: the browser ended"):
+        with browser.job("dying", 20):
+            for pid in pids:
+                os.kill(pid, signal.SIGKILL)
+            browser.tab.probe("() => new Promise(() => null)")
+    assert until(lambda: not processes.chromiums(browser.profile))
+    assert not own & processes.drivers()
+    assert add(browser) == 2
+    assert not mains & processes.chromiums(browser.profile)
+
+
+def test_a_browser_that_died_between_two_jobs_is_noticed_by_the_next(
+    browser: Browser,
+) -> None:
+    add(browser)
+    browser.kill()
+    with pytest.raises(SiteUnavailable):
+        add(browser)
+    assert add(browser) == 2
+
+
+def test_another_thread_may_not_use_it(browser: Browser) -> None:
+    add(browser)
+    raised: list[BaseException] = []
+
+    def meddle() -> None:
+        try:
+            add(browser)
+        except RuntimeError as e:
+            raised.append(e)
+
+    thread = threading.Thread(target=meddle)
+    thread.start()
+    thread.join(10)
+    assert "another thread" in str(raised[0])
+    assert add(browser) == 2
+
+
+def test_outside_a_job_of_its_thread_there_is_no_page(browser: Browser) -> None:
+    browser.close()
+    with pytest.raises(SiteUnavailable, match="not open"):
+        browser.tab.address()
+
+
+def test_our_own_errors_leave_the_browser_as_it_is(browser: Browser) -> None:
+    add(browser)
+    generation = browser.generation
+    with pytest.raises(LoginRequired), browser.job("failing", 20):
+        raise LoginRequired("x")
+    add(browser)
+    assert browser.generation == generation
+
+
+def test_closed_it_leaves_no_process_and_starts_again(browser: Browser) -> None:
+    add(browser)
+    before = processes.drivers()
+    browser.close()
+    assert processes.chromiums(browser.profile) == set()
+    assert len(processes.drivers()) == len(before) - 1
+    assert add(browser) == 2
+
+
+def test_a_site_that_does_not_answer_is_unavailable(browser: Browser) -> None:
+    with pytest.raises(SiteUnavailable, match="loading: no answer"):
+        with browser.job("loading", 20):
+            browser.tab.load("http://127.0.0.1:1/", 5)
+
+
+def test_a_missing_browser_says_which_setting_names_it(tmp_path: Path) -> None:
+    browser = Browser(tmp_path / "profile", executable="/nowhere/chromium")
+    with pytest.raises(BrowserMissing, match="airbnb.browser is /nowhere/chromium"):
+        add(browser)
+
+
+# Recycling
+
+
+def test_it_is_recycled_by_age(
+    make_browser: Callable[..., Browser], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    browser = make_browser(max_hours=0)
+    assert add(browser) == add(browser) == 2
+    assert browser.generation == 2
+    assert "has run its hours" in caplog.text
+
+
+def test_it_is_recycled_by_memory(
+    make_browser: Callable[..., Browser], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(life, "MEMORY_CHECK_EVERY_S", 0.0)
+    browser = make_browser(max_mb=1)
+    add(browser)
+    assert 100 < browser.memory_mb() < 2000
+    add(browser)
+    assert browser.generation == 2
+
+
+def test_within_its_limits_it_stays(
+    browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(browser)
+    generation = browser.generation
+    monkeypatch.setattr(life, "MEMORY_CHECK_EVERY_S", 0.0)
+    add(browser)
+    assert browser.generation == generation
+
+
+# The profile
+
+
+def test_a_login_survives_close_and_reopen_in_a_file_for_us_alone(
+    make_browser: Callable[..., Browser], site: AirbnbSite
+) -> None:
+    site.require_cookie = True
+    browser = make_browser()
+    airbnb = Airbnb(browser, site.url)
+    with pytest.raises(LoginRequired):
+        airbnb.open_inbox()
+    with browser.job("logging in", 20):
+        browser.tab.fetch(site.url + "/login", {}, 5, method="POST", body="")
+    airbnb.open_inbox()
+    browser.save_cookies()
+    file = browser.profile / life.COOKIES_FILE
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert {cookie["expires"] for cookie in json.loads(file.read_text())} == {-1}
+    browser.close()
+    airbnb.open_inbox()
+
+
+def test_the_profile_is_for_us_alone(make_browser: Callable[..., Browser]) -> None:
+    browser = make_browser()
+    add(browser)
+    assert browser.profile.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_lock_of_another_host_name_is_swept_away(
+    make_browser: Callable[..., Browser],
+) -> None:
+    browser = make_browser()
+    browser.profile.mkdir(mode=0o700)
+    (browser.profile / "SingletonLock").symlink_to("another-container-4242")
+    assert add(browser) == 2
+
+
+def test_a_damaged_cookie_file_is_no_reason_to_stop(
+    make_browser: Callable[..., Browser],
+) -> None:
+    browser = make_browser()
+    browser.profile.mkdir(mode=0o700)
+    (browser.profile / life.COOKIES_FILE).write_text("[{")
+    assert add(browser) == 2
+
+
+def stand_in(profile: Path, *more: str) -> subprocess.Popen[bytes]:
+    """A process that looks like a Chromium on a profile."""
+    wait = "import time; print(flush=True); time.sleep(60)"
+    command = [sys.executable, "-c", wait, f"--user-data-dir={profile}", *more]
+    started = subprocess.Popen(
+        command, start_new_session=True, stdout=subprocess.PIPE
+    )
+    assert started.stdout is not None and started.stdout.readline()
+    return started
+
+
+def test_what_a_killed_process_left_on_our_profile_is_ended_and_nothing_else(
+    tmp_path: Path,
+) -> None:
+    ours = stand_in(tmp_path / "profile", "--headless")
+    others = [
+        stand_in(tmp_path / "profile2", "--headless"),
+        stand_in(tmp_path / "profile" / "inner"),
+        stand_in(tmp_path),
+    ]
+    try:
+        processes.end_leftovers(tmp_path / "profile")
+        assert ours.wait(PATIENCE_S) == -signal.SIGKILL
+        assert [other.poll() for other in others] == [None, None, None]
+    finally:
+        for process in (ours, *others):
+            process.kill()
+            process.communicate()
+
+
+def test_a_new_browser_ends_what_is_left_on_its_profile(
+    make_browser: Callable[..., Browser],
+) -> None:
+    browser = make_browser()
+    left = stand_in(browser.profile)
+    assert add(browser) == 2
+    assert left.wait(PATIENCE_S) == -signal.SIGKILL
+    left.communicate()
+
+
+# What is typed stays here
+
+
+def everything_said(raised: pytest.ExceptionInfo[BaseException]) -> str:
+    return "".join(traceback.format_exception(raised.value))
+
+
+@pytest.mark.parametrize("verb", ["type_text", "text_of", "empty", "click"])
+def test_an_error_of_the_page_contains_nothing_that_was_typed(
+    browser: Browser, verb: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    with pytest.raises(SiteUnavailable) as raised:
+        with browser.job("typing", 20):
+            browser.tab._page.set_content(f"<p id=box>{CANARY}</p>")
+            browser.tab._page.set_default_timeout(100)
+            texts = (CANARY,) if verb == "type_text" else ()
+            selector = "#box" if verb == "type_text" else "#none"
+            getattr(browser.tab, verb)(selector, *texts)
+    assert CANARY not in everything_said(raised) + caplog.text
+
+
+def test_an_error_of_a_script_contains_nothing_that_was_read(browser: Browser) -> None:
+    with pytest.raises(SiteUnavailable) as raised:
+        with browser.job("looking", 20):
+            browser.tab.probe(f"() => {{ throw new Error('{CANARY}') }}")
+    assert CANARY not in everything_said(raised)
