@@ -1,8 +1,8 @@
 """The host's AI: one POST a turn. The only room that calls out.
 
     POST AI_WEBHOOK_URL
-    {"conversation_id": "TWVz...", "sender": "Maya", "message": "Hi!\\n\\nIs parking free?",
-     "property_id": "1200000000000000001", "callback_url": "http://localhost:8000/api/...",
+    {"conversation_id": "TWVz...", "sender": "Maya", "message": "Hi!\\n\\nParking?",
+     "property_id": "1200000000000000001", "callback_url": "http://localhost:8000/...",
      "message_id": "<the turn's id>", "messages": [{"id", "text", "sent_at"}],
      "history": [{"role", "text", "sent_at"}], "reservation": {"stage", "description"}}
 

@@ -27,8 +27,8 @@ class StorageError(AirbotError):
     """The database cannot be read or written now (disk full, locked, damaged)."""
 
 
-class BrowserMissing(AirbotError):
-    """No Chromium on this machine that can be started."""
+class WrongDatabase(StorageError):
+    """The file is a newer airbot's, another program's, or damaged: not to be used."""
 
 
 class AIError(AirbotError):
@@ -68,6 +68,10 @@ class SiteUnavailable(SiteError):
     def __init__(self, message: str, retry_after_s: float | None = None) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+
+
+class BrowserMissing(SiteUnavailable):
+    """No Chromium on this machine that can be started."""
 
 
 class SiteChanged(SiteError):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 import time
 from collections.abc import Collection
 from logging.handlers import RotatingFileHandler
@@ -15,6 +16,7 @@ from pathlib import Path
 
 FILE_BYTES = 5_000_000
 FILES_KEPT = 5
+FORGET_S = 3300.0  # under an hour: the hourly lines must show
 PRIORITIES = {"DEBUG": 7, "INFO": 6, "WARNING": 4, "ERROR": 3, "CRITICAL": 2}
 API_ROOMS = frozenset({"webhook"})
 WORKER_ROOMS = frozenset({"sync", "ask", "send"})
@@ -48,6 +50,46 @@ class LineFormatter(logging.Formatter):
         return f"{at} {record.levelname} {room_of(record)}: {said}"
 
 
+class RepeatFilter(logging.Filter):
+    """Repeated errors are counted, not repeated.
+
+    The same warning or error shows once, then with its count at the 10th, 100th and so
+    on; after `FORGET_S` it is new again. One filter serves all handlers.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lock = threading.Lock()
+        self._seen: dict[tuple[str, str], tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.levelno < logging.WARNING:
+            return True
+        with self._lock:
+            # Decided once, whichever handler comes first.
+            shown = record.__dict__.setdefault("shown", None)
+            if shown is None:
+                shown = record.__dict__["shown"] = self._count(record)
+        return bool(shown)
+
+    def _count(self, record: logging.LogRecord) -> bool:
+        key = (record.name, record.getMessage())
+        since, times = self._seen.get(key, (record.created, 0))
+        if record.created - since > FORGET_S:
+            since, times = record.created, 0
+        times += 1
+        self._seen = {
+            k: v for k, v in self._seen.items() if record.created - v[0] <= FORGET_S
+        }
+        self._seen[key] = (since, times)
+        if times == 1:
+            return True
+        if times != 10 ** (len(str(times)) - 1):
+            return False
+        record.msg, record.args = f"{key[1]} ({times} times by now)", ()
+        return True
+
+
 def room_of(record: logging.LogRecord) -> str:
     """`airbot.storage.outbox` is the room `storage`; others keep their name."""
     parts = record.name.split(".")
@@ -61,12 +103,16 @@ def start_logging(level: str, folder: Path | None) -> None:
     root.setLevel(level)
     screen = logging.StreamHandler()
     screen.setFormatter(LineFormatter(journal="JOURNAL_STREAM" in os.environ))
-    root.addHandler(screen)
+    handlers: list[logging.Handler] = [screen]
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        root.addHandler(_file(folder / "app.log", None))
-        root.addHandler(_file(folder / "api.log", API_ROOMS))
-        root.addHandler(_file(folder / "worker.log", WORKER_ROOMS))
+        handlers.append(_file(folder / "app.log", None))
+        handlers.append(_file(folder / "api.log", API_ROOMS))
+        handlers.append(_file(folder / "worker.log", WORKER_ROOMS))
+    repeats = RepeatFilter()
+    for handler in handlers:
+        handler.addFilter(repeats)
+        root.addHandler(handler)
     logging.captureWarnings(True)
     logging.raiseExceptions = False
     for name, quiet in QUIET.items():

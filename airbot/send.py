@@ -4,8 +4,8 @@
     read       has a person answered, has the guest written again, is it too old?
     open       the conversation, over the network; is it that conversation?
     type       line by line, and read the composer back
-    read       once more, in the page: the same questions; its last message is the anchor
-    record     one commit: the attempt, `send_started_at`, the anchor. THE BOUNDARY
+    read       once more, in the page: the same; its last message is the anchor
+    record     one commit: the attempt, `send_started_at`, the anchor: THE BOUNDARY
     press      once
     prove      load the conversation anew: exactly one new message of ours = `sent`
 

@@ -123,7 +123,7 @@ class Webhook:
             raise HTTPError(403, "this address is not known to airbot as its own")
 
     def _authorized_turn(self) -> Turn | None:
-        """The turn that the address is a capability for; None on other allowed calls."""
+        """The turn that the address is a capability for; None on other calls."""
         turn_id = request.query.getunicode("turn")
         token = request.query.getunicode("token")
         if turn_id or token:

@@ -313,4 +313,4 @@ def test_reconnect_as_another_user_than_the_profiles_owner_is_refused(run, tmp_p
     window = run("reconnect")
     _, errors = window.communicate(timeout=20)
     assert window.returncode == 2
-    assert "sudo -u nobody airbot reconnect" in errors
+    assert "sudo -u nobody airbot" in errors

@@ -1,6 +1,6 @@
 """The page's own API calls: how they were asked, and what their answers say.
 
-    GET /api/v3/ViaductInboxData/<sha256>?operationName=...&variables={...}&extensions={...}
+    GET /api/v3/ViaductInboxData/<sha256>?operationName=..&variables={}&extensions={}
 
 Hashes change with every deploy, so a question is never built: it is one that the page
 asked, asked again with other variables.

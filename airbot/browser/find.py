@@ -12,8 +12,8 @@ from pathlib import Path
 
 from airbot.exceptions import BrowserMissing
 
-# The real binary before Debian's wrapper: that shell script reads /proc/cpuinfo, which a
-# hardened unit hides.
+# The real binary before Debian's wrapper: that shell script reads /proc/cpuinfo, which
+# a hardened unit hides.
 KNOWN_BROWSERS = (
     "/usr/lib/chromium/chromium",
     "chromium",
@@ -36,7 +36,9 @@ def find_browser(setting: str = "") -> str:
     for candidate in (_playwrights_own(), *KNOWN_BROWSERS):
         if candidate and (found := shutil.which(candidate)):
             return found
-    raise BrowserMissing("no Chromium was found on this machine")
+    raise BrowserMissing(
+        "no Chromium was found on this machine: run airbot install-browser"
+    )
 
 
 def _playwrights_own() -> str | None:
@@ -67,8 +69,9 @@ def install_browser(say: Callable[[str], None]) -> str:
 
     Raises BrowserMissing when none does.
     """
-    for get in (lambda: None, _install_playwrights, _install_distributions):
-        get()
+    for install in (None, _install_playwrights, _install_distributions):
+        if install is not None:
+            install()
         with suppress(BrowserMissing):
             found = find_browser()
             say(f"the browser is {found}")

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 from airbot.cli.parser import make_parser
 from airbot.exceptions import AirbotError
 from airbot.exceptions import AlreadyRunning
-from airbot.exceptions import BrowserMissing
+from airbot.exceptions import CannotListen
 from airbot.exceptions import ConfigError
+from airbot.exceptions import WrongDatabase
 
 if TYPE_CHECKING:
     from airbot.config import Config
@@ -30,20 +31,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return COMMANDS[parsed.command](parsed)
     except AirbotError as e:
         return _explain(e)
+    except OSError as e:
+        # The machine's own doing: a folder that may not be written, a full disk.
+        return _say(FAILED, f"{e.strerror or type(e).__name__}: {e.filename or ''}")
     except KeyboardInterrupt:
         return DONE
 
 
 def _explain(e: AirbotError) -> int:
     """What went wrong, and what to do about it."""
-    code, advice = FAILED, ""
     if isinstance(e, ConfigError):
-        code, advice = USAGE, "\nNothing was started."
-    elif isinstance(e, AlreadyRunning):
-        code = BUSY
-    elif isinstance(e, BrowserMissing):
-        advice = "; run: airbot install-browser"
-    print(f"airbot: {e}{advice}", file=sys.stderr)
+        return _say(USAGE, f"{e}\nNothing was started.")
+    if isinstance(e, WrongDatabase):
+        return _say(USAGE, f"{e}; nothing in it was changed")
+    if isinstance(e, AlreadyRunning):
+        return _say(BUSY, f"{e}; two at once would answer guests twice")
+    if isinstance(e, CannotListen):
+        return _say(FAILED, f"{e}; end what uses it, or set webhook.port")
+    return _say(FAILED, str(e))
+
+
+def _say(code: int, sentence: str) -> int:
+    print(f"airbot: {sentence}", file=sys.stderr)
     return code
 
 

@@ -18,7 +18,6 @@ from datetime import timedelta
 
 from airbot import policy
 from airbot.browser import Browser
-from airbot.exceptions import BrowserMissing
 from airbot.exceptions import SiteError
 from airbot.exceptions import SiteUnavailable
 from airbot.exceptions import StorageError
@@ -68,14 +67,12 @@ class Gate:
 
     def run(self, name: str, job: Callable[[], object], patient: bool = True) -> bool:
         """Run a job if the gate is open; False when it was shut, or the job failed."""
-        room = logging.getLogger(f"airbot.{name}")
         self.busy = True
         try:
             return self.is_open(patient) and self._run(name, job)
-        except BrowserMissing as e:
-            room.error("%s: run airbot install-browser", e)
         except StorageError as e:
-            room.error("%s: nothing is done until it can be recorded", e)
+            room = logging.getLogger(f"airbot.{name}")
+            room.error("%s; nothing is sent that cannot be recorded", e)
         except Stopped:
             pass
         finally:

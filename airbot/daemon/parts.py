@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from airbot.ai import AI
 from airbot.airbnb import Airbnb
@@ -14,6 +17,7 @@ from airbot.ask import Asker
 from airbot.browser import Browser
 from airbot.config import Config
 from airbot.daemon.gate import Gate
+from airbot.exceptions import ConfigError
 from airbot.locks import InstanceLock
 from airbot.locks import database_lock
 from airbot.locks import profile_lock
@@ -56,6 +60,7 @@ def running_parts(
     job, and is to be closed by the thread that ran it. A `patient` daemon goes without
     the profile while a person reconnects.
     """
+    check_owner(config.airbnb.session_dir, config.storage.path)
     with ExitStack() as stack:
         database = database_lock(config.storage.path)
         database.acquire()
@@ -67,6 +72,7 @@ def running_parts(
             profile.acquire()
         storage = Storage(config.storage.path)
         stack.callback(storage.close)
+        storage.check()
         send_wanted = threading.Event()
         webhook = Webhook(storage, config, send_wanted.set)
         server = WebhookServer(webhook, config.webhook.host, config.webhook.port)
@@ -75,6 +81,26 @@ def running_parts(
         yield _join(
             config, profile, reconnect, storage, server, send_wanted, browser_arguments
         )
+
+
+def check_owner(*paths: Path) -> None:
+    """As another user (root, say) we would leave files that the service cannot use.
+
+    Raises ConfigError with the right command.
+    """
+    for path in paths:
+        if path.exists() and path.stat().st_uid != os.geteuid():
+            owner = _user_name(path.stat().st_uid)
+            raise ConfigError(
+                [f"{path} is {owner}'s: run airbot as him, with sudo -u {owner} airbot"]
+            )
+
+
+def _user_name(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"user {uid}"
 
 
 def _join(

@@ -8,14 +8,13 @@ daemon steps aside meanwhile and carries on afterwards.
 from __future__ import annotations
 
 import os
-import pwd
 from collections.abc import Callable
 from contextlib import ExitStack
-from pathlib import Path
 
 from airbot.airbnb import Airbnb
 from airbot.browser import Browser
 from airbot.config import Config
+from airbot.daemon.parts import check_owner
 from airbot.exceptions import ChallengeShown
 from airbot.exceptions import ConfigError
 from airbot.exceptions import LoginRequired
@@ -43,7 +42,7 @@ def run_reconnect(
     AlreadyRunning, SiteUnavailable when the window was closed.
     """
     profile = config.airbnb.session_dir
-    _check_user(profile)
+    check_owner(profile, config.storage.path)
     if not headless:
         _check_display()
     with ExitStack() as stack:
@@ -88,16 +87,6 @@ def _welcome_back(
     sentence = "a person has reconnected"
     storage.session.set_state(SessionState.OK, sentence, utcnow())
     say("The inbox is reached and the session saved. airbot carries on.")
-
-
-def _check_user(profile: Path) -> None:
-    """As another user we would leave files that the service cannot read."""
-    if not profile.exists() or profile.stat().st_uid == os.geteuid():
-        return
-    owner = pwd.getpwuid(profile.stat().st_uid).pw_name
-    raise ConfigError(
-        [f"the profile {profile} is {owner}'s; run: sudo -u {owner} airbot reconnect"]
-    )
 
 
 def _check_display() -> None:

@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable
 from datetime import datetime
+from datetime import timedelta
 
 from airbot.daemon.notify import Notifier
 from airbot.daemon.parts import Parts
@@ -16,6 +17,7 @@ logger = logging.getLogger("airbot.daemon")
 
 ROUND_S = 5.0
 REPEAT_S = 3600.0
+PRUNE_S = 86_400.0
 # A browser job has a deadline of a minute, and ending a hung browser takes seconds.
 BROWSER_STALE_S = 120.0
 SCHEDULER_STALE_S = 60.0
@@ -33,6 +35,7 @@ class Watch:
         self._beat_at = time.monotonic()
         self._round_at = 0.0
         self._repeat_at = time.monotonic() + REPEAT_S
+        self._prune_at = 0.0
 
     def beat(self) -> None:
         self._beat_at = time.monotonic()
@@ -43,16 +46,18 @@ class Watch:
             return False
         self._round_at = time.monotonic() + ROUND_S
         try:
-            status = self._status()
+            self._notifier.tell(f"STATUS={self._status()}")
+            self._repeat()
+            self._prune()
         except StorageError as e:
+            # No WATCHDOG=1 without a database: a restart may bring it back.
             self._notifier.tell(f"STATUS={e}")
+            logger.error("%s", e)
             return True
-        self._notifier.tell(f"STATUS={status}")
         if trouble := self._what_hangs():
             logger.error("%s hangs", trouble)
         else:
             self._notifier.tell("WATCHDOG=1")
-        self._repeat()
         return True
 
     def _what_hangs(self) -> str | None:
@@ -68,6 +73,15 @@ class Watch:
         session = self._parts.storage.session.get()
         pending = self._parts.storage.outbox.counts().get("pending", 0)
         return f"session {session.state}: {session.sentence}; {pending} replies pending"
+
+    def _prune(self) -> None:
+        """Once a day: forget what is older than storage.keep_days."""
+        if time.monotonic() < self._prune_at:
+            return
+        self._prune_at = time.monotonic() + PRUNE_S
+        keep = timedelta(days=self._parts.config.storage.keep_days)
+        if pruned := self._parts.storage.prune(self._now() - keep):
+            logger.info("%d old conversations were forgotten", pruned)
 
     def _repeat(self) -> None:
         """While something waits for a person, one line an hour says so again."""

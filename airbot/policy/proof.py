@@ -139,7 +139,7 @@ def settle(
 
 
 def without_words_of(reply: str, sentence: str) -> str:
-    """The site's sentence without what it quotes of the reply: that stays out of logs."""
+    """The site's sentence without what it quotes of the reply."""
     words = {word for word in re.findall(r"\S{4,}", reply)}
     return " ".join("…" if part in words else part for part in sentence.split())
 

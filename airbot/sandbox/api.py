@@ -231,8 +231,7 @@ class Api:
         unread = len(self.site.world.inbox(unread_only=True))
         names = ("all", "hosting", "traveling", "support")
         filters = [
-            {"id": name, "title": name.title(), "unreadCount": unread}
-            for name in names
+            {"id": name, "title": name.title(), "unreadCount": unread} for name in names
         ]
         config = {"inboxFiltersConfig": {"filters": filters}}
         return answer(shapes.enveloped({"viewer": {"messagingInbox": config}}))

@@ -35,9 +35,7 @@ PATIENCE_S = 60.0
 LOOK_EVERY_S = 0.02
 
 
-def sandbox_config(
-    site_url: str, ai_url: str, folder: Path, **values: str
-) -> Config:
+def sandbox_config(site_url: str, ai_url: str, folder: Path, **values: str) -> Config:
     """Settings for the simulated Airbnb alone: defaults, free ports, one folder."""
     wanted = {
         "airbnb.base_url": site_url,
@@ -48,7 +46,9 @@ def sandbox_config(
     config = Config.from_values(wanted, base=folder)
     for address in (config.airbnb.base_url, config.ai.webhook_url):
         if not is_loopback(urlsplit(address).hostname or ""):
-            raise ConfigError([f"the demo talks to this machine only, not to {address}"])
+            raise ConfigError(
+                [f"the demo talks to this machine only, not to {address}"]
+            )
     return config
 
 

@@ -13,6 +13,7 @@ process is in the way; nothing was written then.
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 
 from airbot.storage.database import Database
@@ -34,6 +35,16 @@ class Storage:
         self.outbox = Outbox(self.db)
         self.session = SessionStore(self.db)
         self.desk = Desk(self.db)
+
+    def check(self) -> None:
+        """Raise WrongDatabase when the file is damaged."""
+        self.db.check()
+
+    def prune(self, before: datetime) -> int:
+        """Forget the threads in which nothing happened since; how many."""
+        pruned = self.inbox.prune(before)
+        self.db.shrink_log()
+        return pruned
 
     def copy_to(self, path: Path) -> None:
         """A whole copy, as of now, in a new file."""

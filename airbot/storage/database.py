@@ -2,8 +2,8 @@
 
 One connection a thread, WAL, `synchronous=FULL`: a row that stands for something done
 at Airbnb must survive a power cut. All writes of all processes go through one lock (a
-thread lock plus `flock` on `<db>.lock`), because SQLite 3.7.0 to 3.51.2 can lose commits
-when two connections write or checkpoint in the same moment (sqlite.org/wal.html).
+thread lock plus `flock` on `<db>.lock`), because SQLite 3.7.0 to 3.51.2 can lose
+commits when two connections write or checkpoint in the same moment (sqlite.org/wal.html).
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from airbot.exceptions import StorageError
+from airbot.exceptions import WrongDatabase
 from airbot.models import SessionState
 from airbot.models import iso
 from airbot.models import utcnow
@@ -44,15 +45,30 @@ def to_time_or_none(text: str | None) -> datetime | None:
     return None if text is None else to_time(text)
 
 
+# What SQLite says, and what that means for the person who runs us.
+IN_WORDS = {
+    "disk is full": "the disk is full: free some space",
+    "unable to open": "it cannot be opened for writing: look at its folder's owner",
+    "readonly": "it cannot be written: look at its owner, and at the disk",
+    "disk I/O error": "the disk does not take what is written: look at it",
+    "locked": "another program keeps it locked",
+}
+DAMAGED = ("malformed", "not a database")
+
+
 @contextmanager
-def wrap_errors() -> Iterator[None]:
+def wrap_errors(path: Path) -> Iterator[None]:
     """Turn what the machine does to a database into StorageError; let bugs through."""
     try:
         yield
     except (sqlite3.OperationalError, sqlite3.DatabaseError, OSError) as e:
         if isinstance(e, (sqlite3.ProgrammingError, sqlite3.IntegrityError)):
             raise
-        raise StorageError(f"the database says: {e}") from e
+        said = str(e)
+        if any(mark in said for mark in DAMAGED):
+            raise WrongDatabase(f"the database {path} is damaged ({said})") from e
+        known = (words for mark, words in IN_WORDS.items() if mark in said)
+        raise StorageError(f"the database {path}: {next(known, said)}") from e
 
 
 class Database:
@@ -63,7 +79,7 @@ class Database:
         self._local = threading.local()
         self._thread_lock = threading.Lock()
         self._all: list[sqlite3.Connection] = []
-        with wrap_errors():
+        with wrap_errors(self.path):
             path.parent.mkdir(parents=True, exist_ok=True)
             if not path.exists():
                 # Only then: closing any descriptor of an open database drops the
@@ -88,16 +104,27 @@ class Database:
             self._lock_fd = -1
 
     def read(self, sql: str, params: Params = {}) -> list[sqlite3.Row]:
-        with wrap_errors():
+        with wrap_errors(self.path):
             return self._connection().execute(sql, params).fetchall()
 
     def read_one(self, sql: str, params: Params = {}) -> sqlite3.Row | None:
         rows = self.read(sql, params)
         return rows[0] if rows else None
 
+    def check(self) -> None:
+        """Raise WrongDatabase when the file is damaged."""
+        found = self.read("PRAGMA quick_check(1)")
+        if found and found[0][0] != "ok":
+            raise WrongDatabase(f"the database {self.path} is damaged")
+
+    def shrink_log(self) -> None:
+        """Empty the write-ahead log into the file, under the lock like every write."""
+        with wrap_errors(self.path), self._write_lock():
+            self._connection().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
     def copy_to(self, path: Path) -> None:
         """A whole copy, as of now, in a new file of our user's alone."""
-        with wrap_errors():
+        with wrap_errors(self.path):
             os.close(_open_private(path))
             self._connection().execute("VACUUM INTO :path", {"path": str(path)})
 
@@ -111,7 +138,7 @@ class Database:
         if joined is not None:
             yield joined
             return
-        with wrap_errors(), self._write_lock():
+        with wrap_errors(self.path), self._write_lock():
             connection = self._connection()
             connection.execute("BEGIN IMMEDIATE")
             self._local.transaction = Transaction(connection)
@@ -163,9 +190,9 @@ class Database:
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         (application,) = connection.execute("PRAGMA application_id").fetchone()
         if application not in (0, APPLICATION_ID) or (version and not application):
-            raise StorageError(f"{self.path} belongs to another program")
+            raise WrongDatabase(f"{self.path} belongs to another program")
         if version > VERSION:
-            raise StorageError(
+            raise WrongDatabase(
                 f"{self.path} was written by a newer airbot (version {version} of its "
                 f"tables, this one knows {VERSION}): install that airbot again"
             )

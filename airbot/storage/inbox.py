@@ -7,6 +7,7 @@ would forget a guest.
 
 from __future__ import annotations
 
+from datetime import datetime
 from datetime import timedelta
 
 from airbot.models import Reading
@@ -60,6 +61,39 @@ class Inbox:
         """Has the list ever shown this thread?"""
         sql = "SELECT 1 FROM threads WHERE id = :id"
         return self._db.read_one(sql, {"id": thread_id}) is not None
+
+    def prune(self, before: datetime) -> int:
+        """Delete whole threads whose last message and last reply are older.
+
+        What is still under way is kept, however old.
+        """
+        old = """
+            SELECT id FROM threads t
+            WHERE NOT EXISTS (SELECT 1 FROM messages m WHERE m.thread_id = t.id
+                              AND m.sent_at >= :before)
+              AND COALESCE(t.activity_at, '') < :before
+              AND NOT EXISTS (SELECT 1 FROM queue_outbox o WHERE o.thread_id = t.id
+                              AND (o.created_at >= :before OR o.status IN
+                                   ('pending', 'processing', 'uncertain')))
+        """
+        params = {"before": to_text(before)}
+        with self._db.transaction() as tx:
+            ids = [row["id"] for row in tx.execute(old, params)]
+            for id_ in ids:
+                for table in ("queue_outbox", "messages", "turns"):
+                    tx.execute(
+                        f"DELETE FROM {table} WHERE thread_id = :id", {"id": id_}
+                    )
+                tx.execute("DELETE FROM threads WHERE id = :id", {"id": id_})
+            tx.execute(
+                """
+                DELETE FROM queue_outbox WHERE turn_id IS NULL
+                    AND processed_at < :before
+                    AND status IN ('sent', 'failed', 'cancelled')
+                """,
+                params,
+            )
+        return len(ids)
 
     def resting_thread(self, preferred: str | None) -> str | None:
         """A thread with nothing unanswered: an open one marks itself read."""

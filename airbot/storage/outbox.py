@@ -59,7 +59,7 @@ class Outbox:
         return reply_from_row(row) if row else None
 
     def enqueue(self, turn: Turn, message: str, sender: str, now: datetime) -> Reply:
-        """Queue the answer to a turn. A turn has one reply: a second answer is the first.
+        """Queue the answer to a turn. It has one reply: a second answer is the first.
 
         The answer to a turn that was closed meanwhile is kept as `cancelled`.
         """
@@ -221,7 +221,7 @@ class Outbox:
         return self.conclude(reply, verdict, now, None)
 
     def recover(self) -> int:
-        """At start: put every row of a life that ended in the middle where it belongs."""
+        """Put every row of a life that ended in the middle where it belongs."""
         with self._db.transaction() as tx:
             before = tx.execute("""
                 UPDATE queue_outbox SET status = 'pending',

@@ -39,7 +39,7 @@ CREATE TABLE messages (
     id TEXT PRIMARY KEY,              -- Airbnb's numeric message id
     thread_id TEXT NOT NULL REFERENCES threads(id),
     turn_id TEXT REFERENCES turns(id),
-    position INTEGER NOT NULL,        -- order of the page: times repeat, ids do not grow
+    position INTEGER NOT NULL,        -- the page's order: times repeat, ids do not grow
     sender TEXT NOT NULL,             -- name as shown, else the account id
     account_id TEXT NOT NULL,
     role TEXT NOT NULL,
@@ -65,7 +65,7 @@ CREATE TABLE turns (
     attempts INTEGER NOT NULL DEFAULT 0,
     refusals INTEGER NOT NULL DEFAULT 0,
     next_attempt_at TEXT,
-    asked_at TEXT,                    -- since when the AI has it; null when it has not
+    asked_at TEXT,                    -- since when the AI has it, null when not
     created_at TEXT NOT NULL,
     changed_at TEXT NOT NULL
 ) STRICT;
@@ -83,7 +83,7 @@ CREATE TABLE queue_outbox (
     created_at TEXT NOT NULL,
     next_attempt_at TEXT,
     claimed_at TEXT,
-    send_started_at TEXT,             -- the boundary: set and committed before the press
+    send_started_at TEXT,             -- the boundary: committed before the press
     processed_at TEXT,
     site_message_id TEXT,
     last_error TEXT,
