@@ -2,8 +2,8 @@
 
 One connection a thread, WAL, `synchronous=FULL`: a row that stands for something done
 at Airbnb must survive a power cut. All writes of all processes go through one lock (a
-thread lock plus `flock` on `<db>.lock`), because SQLite 3.7.0 to 3.51.2 can lose
-commits when two connections write or checkpoint in the same moment (sqlite.org/wal.html).
+thread lock plus `flock` on `<db>.lock`): SQLite 3.7.0 to 3.51.2 can lose commits when
+two connections write or checkpoint in the same moment (sqlite.org/wal.html).
 """
 
 from __future__ import annotations

@@ -1,0 +1,315 @@
+"""The commands as a person types them, and what the bad days say."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from airbot import cli
+from airbot.exceptions import StorageError
+from airbot.models import Direction
+from airbot.models import Kind
+from airbot.models import Message
+from airbot.models import Reading
+from airbot.models import ReplyStatus
+from airbot.models import SessionState
+from airbot.models import Thread
+from airbot.models import TurnStatus
+from airbot.models import utcnow
+from airbot.policy import Verdict
+from airbot.storage import Storage
+
+THREAD_ID = "TWVzc2FnZVRocmVhZDoxMjM0NTY3"  # MessageThread:1234567
+MAX_AGE = timedelta(hours=12)
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working folder with a config.ini, as a host would have it."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "config.ini").write_text("[ai]\nwebhook_url = http://127.0.0.1:1/ai\n")
+    return tmp_path
+
+
+@pytest.fixture
+def airbot(folder: Path, capsys: pytest.CaptureFixture[str]) -> Run:
+    def run(*arguments: str) -> tuple[int, str, str]:
+        code = cli.main(arguments)
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return run
+
+
+@pytest.fixture
+def storage(folder: Path) -> Storage:
+    return Storage(folder / "airbot.db")
+
+
+def guest_writes(storage: Storage, text: str, hours_ago: float = 0, id_: str = "1"):
+    """One unanswered guest text, and the turn that it opens."""
+    at = utcnow() - timedelta(hours=hours_ago)
+    message = Message(
+        id_, "2", "Maya", "guest", Direction.INBOUND, Kind.TEXT, text, at
+    )
+    thread = Thread(
+        THREAD_ID, "Maya", "HOME_BOOKING", "HOST", True, None, None, None, at, "m", None
+    )
+    storage.inbox.record(Reading(thread, "1", (message,), True, utcnow()), MAX_AGE)
+    return storage.turns.newest(THREAD_ID)
+
+
+def reply_in(storage: Storage, status: str, **kwargs):
+    """A reply in that state, to a turn of its own."""
+    turn = guest_writes(storage, "Is parking free?", **kwargs)
+    reply = storage.outbox.enqueue(turn, "Yes.", "AI", utcnow())
+    if status == "pending":
+        return reply
+    claimed = storage.outbox.claim_next(utcnow(), 6, 60)
+    if status == "processing":
+        return claimed
+    pressed = storage.outbox.start_press(claimed, "1", utcnow())
+    verdict = Verdict(ReplyStatus(status), "why", "9" if status == "sent" else None)
+    return storage.outbox.conclude(pressed, verdict, utcnow(), None)
+
+
+# The table of state × verb
+
+
+@pytest.mark.parametrize(
+    ("status", "verb", "becomes"),
+    [
+        ("pending", "retry", "pending"),
+        ("pending", "cancel", "cancelled"),
+        ("pending", "resolve --sent", None),
+        ("processing", "retry", None),
+        ("processing", "cancel", None),
+        ("processing", "resolve --sent", None),
+        ("uncertain", "retry", None),
+        ("uncertain", "cancel", None),
+        ("uncertain", "resolve --sent", "sent"),
+        ("uncertain", "resolve --not-sent", "failed"),
+        ("failed", "retry", "pending"),
+        ("failed", "cancel", "cancelled"),
+        ("failed", "resolve --sent", None),
+        ("cancelled", "retry", "pending"),
+        ("cancelled", "cancel", None),
+        ("cancelled", "resolve --sent", None),
+        ("sent", "retry", None),
+        ("sent", "cancel", None),
+        ("sent", "resolve --sent", None),
+    ],
+)
+def test_what_may_be_done_to_a_reply_in_each_state(
+    storage, airbot, status, verb, becomes
+):
+    reply = reply_in(storage, status)
+    verb, *options = verb.split()
+    code, out, err = airbot("outbox", verb, reply.id[:8], *options)
+    now = storage.outbox.get(reply.id).status
+    if becomes is None:
+        assert (code, now) == (1, status) and len(err) > len("airbot: ")
+    else:
+        assert (code, now) == (0, becomes) and becomes in out
+
+
+def test_an_old_reply_is_retried_only_with_old(storage, airbot):
+    reply = reply_in(storage, "cancelled", hours_ago=11)
+    with storage.db.transaction() as tx:
+        tx.execute("UPDATE turns SET newest_at = '2020-01-01T00:00:00.000Z'")
+    code, _, err = airbot("outbox", "retry", reply.id)
+    assert code == 1 and "--old" in err
+    code, _, _ = airbot("outbox", "retry", reply.id, "--old")
+    assert code == 0 and storage.outbox.get(reply.id).old_ok
+
+
+def test_a_reply_whose_guest_was_answered_by_a_person_is_not_retried(storage, airbot):
+    turn = guest_writes(storage, "Is parking free?")
+    storage.turns.close(turn.id, TurnStatus.TAKEN_OVER, "answered", utcnow())
+    reply = storage.outbox.enqueue(turn, "Yes.", "AI", utcnow())
+    code, _, err = airbot("outbox", "retry", reply.id)
+    assert code == 1 and "host's side has answered" in err
+
+
+@pytest.mark.parametrize(
+    ("status", "again"),
+    [("new", True), ("asked", True), ("failed", True), ("ignored", True)]
+    + [("taken_over", False), ("superseded", False), ("expired", False)],
+)
+def test_which_turns_the_ai_can_be_asked_about_again(storage, airbot, status, again):
+    turn = guest_writes(storage, "Is parking free?")
+    with storage.db.transaction() as tx:
+        tx.execute("UPDATE turns SET status = :status", {"status": status})
+    code, _, _ = airbot("messages", "retry", turn.id[:8])
+    assert code == (0 if again else 1)
+    assert storage.turns.get(turn.id).status == ("new" if again else status)
+
+
+def test_an_id_that_fits_several_rows_or_none_is_refused(storage, airbot):
+    assert "there is no reply" in airbot("outbox", "cancel", "zz")[2]
+    storage.outbox.enqueue_without_turn(THREAD_ID, "One", "AI", utcnow())
+    storage.outbox.enqueue_without_turn(THREAD_ID, "Two", "AI", utcnow())
+    with storage.db.transaction() as tx:
+        tx.execute("UPDATE queue_outbox SET id = 'aa-' || message")
+    assert "more than one reply" in airbot("outbox", "cancel", "aa")[2]
+
+
+# What the lists show
+
+
+def test_status_says_what_waits_for_a_person_and_the_command_for_it(storage, airbot):
+    reply = reply_in(storage, "failed")
+    code, out, _ = airbot("status")
+    assert code == 0
+    assert f"airbot outbox retry {reply.id[:8]}" in out
+    assert all(len(line) <= 80 for line in out.splitlines())
+
+
+@pytest.mark.parametrize("state", ["login", "captcha"])
+def test_status_ends_77_while_a_person_is_needed(storage, airbot, state):
+    storage.session.set_state(SessionState(state), "Airbnb asks for you", utcnow())
+    code, out, _ = airbot("status")
+    assert code == 77
+    assert "Airbnb asks for you" in out and "airbot reconnect" in out
+
+
+def test_messages_say_what_became_of_each_text_and_why(storage, airbot):
+    guest_writes(storage, "Old one", hours_ago=50, id_="7")
+    code, out, _ = airbot("messages")
+    assert code == 0 and "Old one" in out and "older than 12 h" in out
+
+
+def test_lists_do_not_let_a_guest_write_to_the_terminal(storage, airbot):
+    guest_writes(storage, "\x1b]0;owned\x07 hello")
+    assert "\x1b" not in airbot("messages")[1]
+
+
+@pytest.mark.parametrize("command", ["status", "messages", "outbox"])
+def test_json_is_json(storage, airbot, command):
+    reply_in(storage, "sent")
+    code, out, _ = airbot(command, "--json")
+    assert code == 0 and json.loads(out)
+
+
+@pytest.mark.parametrize("command", ["status", "messages", "outbox"])
+def test_a_look_works_without_a_database_and_makes_none(folder, airbot, command):
+    code, _, err = airbot(command)
+    assert code == 1 and "has not run here" in err
+    assert not (folder / "airbot.db").exists()
+
+
+def test_help_starts_without_what_it_does_not_need():
+    script = (
+        "import sys; from airbot.cli import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "print(sorted({'playwright', 'apscheduler', 'bottle', 'requests'}"
+        " & {m.split('.')[0] for m in sys.modules}))"
+    )
+    out = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    ).stdout
+    assert out.splitlines()[-1] == "[]"
+
+
+# Bad days: a sentence, the right code, no traceback
+
+
+def run_program(*arguments: str, **kwargs) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "airbot", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        **kwargs,
+    )
+
+
+def assert_a_sentence(done, code: int, *words: str) -> None:
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    for word in words:
+        assert word in done.stderr
+
+
+def test_wrong_settings_are_all_listed(folder):
+    (folder / "config.ini").write_text("[send]\nmax_atempts = x\ninterval_sec = 0\n")
+    done = run_program("status")
+    words = ("max_attempts", "interval_sec", "AI_WEBHOOK_URL")
+    assert_a_sentence(done, 2, *words)
+
+
+def test_a_database_of_a_newer_version_is_refused(folder, storage):
+    with storage.db.transaction() as tx:
+        tx.execute("PRAGMA user_version = 99")
+    assert_a_sentence(run_program("--once"), 2, "newer airbot")
+
+
+def test_a_corrupt_database_is_refused_and_left_alone(folder):
+    (folder / "airbot.db").write_bytes(b"not a database at all" * 500)
+    assert_a_sentence(run_program("--once"), 2, "damaged")
+    assert (folder / "airbot.db").read_bytes().startswith(b"not a database")
+
+
+def test_a_port_in_use_is_named(folder):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        (folder / ".env").write_text(f"API_PORT={port}\n")
+        assert_a_sentence(run_program(), 1, f"port {port} is in use", "webhook.port")
+
+
+def test_a_folder_that_cannot_be_written_is_named(folder):
+    (folder / "file").write_text("")
+    (folder / ".env").write_text("AIRBOT_DB=file/airbot.db\n")
+    assert_a_sentence(run_program("--once"), 1, "file")
+
+
+def test_a_missing_browser_is_named_with_the_command(folder):
+    (folder / ".env").write_text("AIRBNB_BROWSER=/nowhere/chromium\nAPI_PORT=0\n")
+    done = run_program("--once", "--wait", "0")
+    assert_a_sentence(done, 1, "/nowhere/chromium")
+    assert "/nowhere/chromium" in run_program("status").stdout
+
+
+def test_a_database_of_another_user_is_refused_with_the_right_command(folder, storage):
+    os.chown(folder / "airbot.db", 65534, -1)
+    assert_a_sentence(run_program("--once"), 2, "sudo -u")
+
+
+def test_no_network_is_tried_again_later(folder):
+    (folder / ".env").write_text("AIRBNB_BASE_URL=http://127.0.0.1:9\nAPI_PORT=0\n")
+    done = run_program("--once", "--wait", "0")
+    assert_a_sentence(done, 1)
+    shown = run_program("status").stdout
+    assert "unavailable" in shown and "tried again at" in shown
+
+
+def test_a_full_disk_is_named_and_nothing_is_half_written(storage):
+    with storage.db.transaction() as tx:
+        (pages,) = tx.execute("PRAGMA page_count")
+        tx.execute(f"PRAGMA max_page_count = {pages[0]}")
+    with pytest.raises(StorageError, match="disk is full"):
+        for number in range(200):
+            text = f"{number}" * 3000
+            storage.outbox.enqueue_without_turn(THREAD_ID, text, "AI", utcnow())
+    with storage.db.transaction() as tx:
+        tx.execute("PRAGMA max_page_count = 1000000")
+    storage.outbox.enqueue_without_turn(THREAD_ID, "it recovers", "AI", utcnow())
+
+
+def test_ids_and_times_are_short_enough_for_a_narrow_screen(storage, airbot):
+    reply_in(storage, "failed")
+    for command in ("status", "messages", "outbox"):
+        lines = airbot(command)[1].splitlines()
+        assert all(len(line) <= 80 for line in lines)
+        assert not re.search(r"[0-9a-f]{8}-[0-9a-f]{4}", "".join(lines))
