@@ -42,7 +42,9 @@ CANARY = "canary-in-the-text"
 KEY = b"k" * 32
 
 
-def said(id_: str, body: str | None, role: str = "guest", kind: Kind = Kind.TEXT) -> Message:
+def said(
+    id_: str, body: str | None, role: str = "guest", kind: Kind = Kind.TEXT
+) -> Message:
     direction = Direction.INBOUND if role == "guest" else Direction.OUTBOUND
     at = NOW + timedelta(seconds=int(id_))
     return Message(id_, "1", "Maya", role, direction, kind, body, at)
@@ -148,7 +150,9 @@ def test_the_environments_proxy_is_not_used(
 
 def test_the_callback_url_names_the_turn_and_its_token() -> None:
     url = callback_url("http://localhost:8000", "turn-1", KEY)
-    assert url.startswith("http://localhost:8000/api/ai/webhook-simple?turn=turn-1&token=")
+    assert url.startswith(
+        "http://localhost:8000/api/ai/webhook-simple?turn=turn-1&token="
+    )
     token = hmac.new(KEY, b"turn-1", hashlib.sha256).hexdigest()
     assert parse_qs(urlsplit(url).query) == {"turn": ["turn-1"], "token": [token]}
 

@@ -126,7 +126,9 @@ def test_several_texts_are_one_question(world: World, ai: DemoAI) -> None:
     (asked,) = ai.asked
     assert asked["message"] == "Is parking free?\n\nAnd close?"
     assert [text["id"] for text in asked["messages"]] == ["1", "3"]
-    assert re.fullmatch(r"[0-9-]{10}T[0-9:]{8}\.\d{3}Z", asked["messages"][0]["sent_at"])
+    assert re.fullmatch(
+        r"[0-9-]{10}T[0-9:]{8}\.\d{3}Z", asked["messages"][0]["sent_at"]
+    )
 
 
 def test_the_oldest_turn_is_asked_first(world: World, ai: DemoAI) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from airbot.logs import LineFormatter
 from airbot.logs import QUIET
+from airbot.logs import RepeatFilter
 from airbot.logs import room_of
 from airbot.logs import start_logging
 
@@ -183,7 +184,9 @@ def test_a_file_goes_on_where_it_was(tmp_path: Path) -> None:
     assert [line[-3:] for line in lines(tmp_path / "app.log")] == ["one", "two"]
 
 
-def test_a_full_file_makes_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_file_makes_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("airbot.logs.FILE_BYTES", 500)
     start_logging("INFO", tmp_path)
     for number in range(100):
@@ -212,8 +215,8 @@ def test_without_a_folder_there_are_no_files(
 def test_the_level_is_the_configs(tmp_path: Path, level: str, said: int) -> None:
     start_logging(level, tmp_path)
     logger = logging.getLogger("airbot.sync")
-    for say in (logger.debug, logger.info, logger.warning, logger.error):
-        say("said")
+    for number in (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR):
+        logger.log(number, "said at %d", number)
     assert len(lines(tmp_path / "app.log")) == said
 
 
@@ -241,3 +244,46 @@ def test_starting_twice_says_everything_once(
     logging.getLogger("airbot.sync").info("15 threads")
     assert len(capsys.readouterr().err.splitlines()) == 1
     assert len(lines(tmp_path / "app.log")) == 1
+
+
+# Repeated errors are counted
+
+
+def test_a_repeated_error_is_counted_and_not_repeated(tmp_path: Path) -> None:
+    start_logging("INFO", tmp_path)
+    for _ in range(120):
+        logging.getLogger("airbot.sync").warning("%s does not answer", "Airbnb")
+    said = [line.partition("sync: ")[2] for line in lines(tmp_path / "app.log")]
+    assert said == [
+        "Airbnb does not answer",
+        "Airbnb does not answer (10 times by now)",
+        "Airbnb does not answer (100 times by now)",
+    ]
+    assert len(lines(tmp_path / "worker.log")) == 3
+
+
+@pytest.mark.parametrize(
+    ("other", "at_s", "shown"),
+    [
+        (record("airbot.sync", "no network", logging.ERROR), 60, False),
+        (record("airbot.send", "no network", logging.ERROR), 60, True),
+        (record("airbot.sync", "HTTP 503", logging.ERROR), 60, True),
+        (record("airbot.sync", "no network", logging.INFO), 60, True),
+        (record("airbot.sync", "no network", logging.ERROR), 3599, True),
+    ],
+)
+def test_what_counts_as_the_same_error(
+    other: logging.LogRecord, at_s: float, shown: bool
+) -> None:
+    repeats = RepeatFilter()
+    first = record("airbot.sync", "no network", logging.ERROR)
+    assert repeats.filter(first)
+    other.created = first.created + at_s
+    assert repeats.filter(other) is shown
+
+
+def test_what_is_no_trouble_is_never_counted(tmp_path: Path) -> None:
+    start_logging("INFO", tmp_path)
+    for _ in range(20):
+        logging.getLogger("airbot.sync").info("15 threads, 0 changed")
+    assert len(lines(tmp_path / "app.log")) == 20

@@ -27,13 +27,11 @@ def from_dump(dump: Path, path: Path) -> Path:
 def tables_of(path: Path) -> list[tuple[str, str]]:
     """Every column of every table, as the file has it."""
     with closing(sqlite3.connect(path)) as connection:
-        return connection.execute(
-            """
+        return connection.execute("""
             SELECT t.name, c.name, c.type, c."notnull", c.dflt_value, c.pk
             FROM sqlite_schema t JOIN pragma_table_info(t.name) c
             WHERE t.type = 'table' ORDER BY 1, 2
-            """
-        ).fetchall()
+            """).fetchall()
 
 
 def pragma(path: Path, name: str) -> int:

@@ -1,6 +1,6 @@
 """policy.py: each sentence of the design about turns and sends is a row of a table.
 
-A thread is written as its messages, top to bottom: `g1 h2 card3 g4@13h`. The letters say
+A thread is written as its messages, top to bottom: `g1 h2 card3 g4@13h`. Letters say
 who and what, the number is the id, `@` is the age (one minute if it is left out).
 """
 
@@ -223,7 +223,14 @@ WITHOUT_A_TURN = [
     ("ignored texts stay out", "g1 g2", "", "1=ignored", "open new 2", "new guest"),
     ("parked texts stay out", "g1 g2", "", "1=parked", "open new 2", "new guest"),
     ("a parked text alone", "g1", "", "1=parked", "nothing", "no unanswered"),
-    ("a failed text is not asked again", "g1", "", "1=closed", "nothing", "nothing new"),
+    (
+        "a failed text is not asked again",
+        "g1",
+        "",
+        "1=closed",
+        "nothing",
+        "nothing new",
+    ),
     (
         "a failed text is asked again with a newer one",
         *("g1 g2", "", "1=closed", "open new 1 2", "new guest text"),
@@ -255,7 +262,14 @@ WITH_A_TURN = [
     ("a photo does not lengthen", "g1 photo2", "g1", "", "nothing", "as it was"),
     ("a card does not lengthen", "g1 gcard2", "g1", "", "nothing", "as it was"),
     ("a notice does not lengthen", "g1 notice2", "g1", "", "nothing", "as it was"),
-    ("a card of the host does not close", "g1 hcard2", "g1", "", "nothing", "as it was"),
+    (
+        "a card of the host does not close",
+        "g1 hcard2",
+        "g1",
+        "",
+        "nothing",
+        "as it was",
+    ),
     ("a service text does not close", "g1 service2", "g1", "", "nothing", "as it was"),
     (
         "a guest who writes again supersedes",
@@ -307,7 +321,14 @@ WITH_A_TURN = [
         "someone answered after the AI did",
         *("g1 h2", "g1 | answered", "", "close taken_over", "host's side answered"),
     ),
-    ("an unlisted account answered", "g1 nobody2", "g1", "", "close taken_over", "host"),
+    (
+        "an unlisted account answered",
+        "g1 nobody2",
+        "g1",
+        "",
+        "close taken_over",
+        "host",
+    ),
     ("our account typed by hand", "g1 typed2", "g1", "", "close taken_over", "host"),
     (
         "someone answered, and the guest asked on",
@@ -497,7 +518,11 @@ def test_a_person_may_send_what_is_too_old() -> None:
 
 @pytest.mark.parametrize(
     ("age", "old_ok", "expected"),
-    [("11h", False, "nothing"), ("13h", False, "close expired"), ("13h", True, "nothing")],
+    [
+        ("11h", False, "nothing"),
+        ("13h", False, "close expired"),
+        ("13h", True, "nothing"),
+    ],
 )
 def test_a_reply_without_a_turn_is_judged_by_its_own_age(
     age: str, old_ok: bool, expected: str

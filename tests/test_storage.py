@@ -48,21 +48,19 @@ def later(seconds: float) -> datetime:
 
 
 def guest(id_: str, body: str = "Is parking free?", at: datetime = NOW) -> Message:
-    return Message(
-        id_, MAYA, "Maya", "guest", Direction.INBOUND, Kind.TEXT, body, at
-    )
+    return Message(id_, MAYA, "Maya", "guest", Direction.INBOUND, Kind.TEXT, body, at)
 
 
-def host(id_: str, body: str = "Yes.", account: str = TOM, at: datetime = NOW) -> Message:
+def host(
+    id_: str, body: str = "Yes.", account: str = TOM, at: datetime = NOW
+) -> Message:
     return Message(
         id_, account, "Tom", "cohost", Direction.OUTBOUND, Kind.TEXT, body, at
     )
 
 
 def card(id_: str, at: datetime = NOW) -> Message:
-    return Message(
-        id_, "3", "Airbnb", "service", Direction.SYSTEM, Kind.CARD, None, at
-    )
+    return Message(id_, "3", "Airbnb", "service", Direction.SYSTEM, Kind.CARD, None, at)
 
 
 def thread(id_: str = "T1", **changes: object) -> Thread:
@@ -245,9 +243,7 @@ def test_the_page_rests_where_no_guest_waits(storage: Storage) -> None:
     record(storage, guest("1"), id_="waits", mark="m")
     assert storage.inbox.resting_thread(None) is None
     record(storage, guest("2"), host("3"), id_="old", mark="m")
-    record(
-        storage, guest("4"), host("5"), id_="new", mark="m", activity_at=later(60)
-    )
+    record(storage, guest("4"), host("5"), id_="new", mark="m", activity_at=later(60))
     assert storage.inbox.resting_thread(None) == "new"
     assert storage.inbox.resting_thread("old") == "old"
     assert storage.inbox.resting_thread("waits") == "new"
@@ -402,7 +398,9 @@ def test_without_a_turn_the_same_text_within_ten_minutes_is_the_same_row(
 
 def test_ids_of_replies_are_uuid4(storage: Storage) -> None:
     reply = reply_to(storage)
-    assert re.fullmatch(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab].{3}-.{12}", reply.id)
+    assert re.fullmatch(
+        r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab].{3}-.{12}", reply.id
+    )
 
 
 # The queue: what comes out
@@ -861,7 +859,9 @@ def count_up(path: Path, times: int) -> None:
     storage.close()
 
 
-def test_processes_and_threads_that_write_at_once_lose_nothing(storage: Storage) -> None:
+def test_processes_and_threads_that_write_at_once_lose_nothing(
+    storage: Storage,
+) -> None:
     spawn = multiprocessing.get_context("spawn")
     others = [
         spawn.Process(target=count_up, args=(storage.path, 150)) for _ in range(2)

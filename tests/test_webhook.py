@@ -1,4 +1,4 @@
-"""webhook.py: the real server on a free port, called as an AI, a script or a stranger."""
+"""webhook.py: the real server on a free port, called as an AI, a script, a stranger."""
 
 from __future__ import annotations
 
@@ -342,8 +342,13 @@ def test_ignore_without_a_turn_is_404(api: Api) -> None:
 
 
 @pytest.mark.parametrize(
-    "query", ["turn={id}", "turn={id}&token=", "turn={id}&token=abc", "token={token}"]
-    + ["turn={id}&token=%C3%A9", "turn={id}x&token={token}", "turn={id}&token={token}0"],
+    "query",
+    ["turn={id}", "turn={id}&token=", "turn={id}&token=abc", "token={token}"]
+    + [
+        "turn={id}&token=%C3%A9",
+        "turn={id}x&token={token}",
+        "turn={id}&token={token}0",
+    ],
 )
 def test_a_wrong_token_is_401(api: Api, query: str) -> None:
     turn = api.turn()
@@ -408,12 +413,22 @@ def test_with_a_secret_a_call_from_elsewhere_is_taken(
 # The form of a call
 
 FORMS: list[tuple[str, object, int, str]] = [
-    ("conversation_id missing", {"message": "a", "sender": "b"}, 400, "conversation_id"),
+    (
+        "conversation_id missing",
+        {"message": "a", "sender": "b"},
+        400,
+        "conversation_id",
+    ),
     ("conversation_id null", {**BODY, "conversation_id": None}, 400, "conversation_id"),
     ("conversation_id a number", {**BODY, "conversation_id": 1234567}, 400, "string"),
     ("conversation_id empty", {**BODY, "conversation_id": " "}, 400, "is empty"),
     ("conversation_id a list", {**BODY, "conversation_id": [THREAD]}, 400, "string"),
-    ("conversation_id with NUL", {**BODY, "conversation_id": "\0"}, 400, "conversation"),
+    (
+        "conversation_id with NUL",
+        {**BODY, "conversation_id": "\0"},
+        400,
+        "conversation",
+    ),
     ("message missing", {"conversation_id": THREAD, "sender": "b"}, 400, "message"),
     ("message empty", {**BODY, "message": ""}, 400, "message is empty"),
     ("message blank", {**BODY, "message": " \n"}, 400, "message is empty"),
@@ -587,7 +602,9 @@ def test_a_database_that_is_gone_is_503(api: Api) -> None:
 # The server's life
 
 
-def test_a_taken_port_is_said_so(api: Api, storage: Storage, make_config: MakeConfig) -> None:
+def test_a_taken_port_is_said_so(
+    api: Api, storage: Storage, make_config: MakeConfig
+) -> None:
     webhook = Webhook(storage, make_config())
     with pytest.raises(CannotListen, match=f"port {api.server.port} is in use"):
         WebhookServer(webhook, "127.0.0.1", api.server.port)
@@ -625,7 +642,9 @@ def test_a_server_that_was_never_started_can_be_stopped(
         pass
 
 
-def test_the_port_is_free_after_stop(api: Api, storage: Storage, make_config: MakeConfig) -> None:
+def test_the_port_is_free_after_stop(
+    api: Api, storage: Storage, make_config: MakeConfig
+) -> None:
     api.server.stop()
     again = WebhookServer(Webhook(storage, make_config()), "127.0.0.1", api.server.port)
     again.stop()
