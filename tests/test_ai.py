@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC
 from datetime import datetime
 from datetime import timedelta
@@ -74,51 +75,48 @@ def question(*texts: Message, history: tuple[Message, ...] = ()) -> Question:
 # The question
 
 
+PARKING = "Is parking\nfree?"
+AT_1, AT_2 = "2026-11-22T10:27:04.120Z", "2026-11-22T10:27:05.120Z"
+WHOLE = {
+    "conversation_id": "TWVzc2FnZVRocmVhZDoxMjM0NTY3",
+    "sender": "Maya",
+    "message": "Hi!\n\nIs parking\nfree?",
+    "property_id": "1200000000000000001",
+    "callback_url": "http://localhost/cb",
+    "message_id": "turn-1",
+    "messages": [
+        {"id": "1", "text": "Hi!", "sent_at": AT_1},
+        {"id": "2", "text": PARKING, "sent_at": AT_2},
+    ],
+    "history": [
+        {"role": "owner", "text": "Welcome", "sent_at": "2026-11-22T10:27:03.120Z"},
+        {"role": "guest", "text": "Hi!", "sent_at": AT_1},
+        {"role": "guest", "text": PARKING, "sent_at": AT_2},
+        {"role": "guest", "text": "[photo]", "sent_at": "2026-11-22T10:27:06.120Z"},
+    ],
+    "reservation": {"stage": "CONFIRMED", "description": "3 nights"},
+}
+
+
 def test_the_question_is_this_json_and_no_other() -> None:
-    texts = (said("1", "Hi!"), said("2", "Is parking\nfree?"))
+    texts = (said("1", "Hi!"), said("2", PARKING))
     photo = said("3", None, kind=Kind.MEDIA)
     history = (said("0", "Welcome", role="owner"), *texts, photo)
-    assert payload(question(*texts, history=history), "http://localhost/cb") == {
-        "conversation_id": "TWVzc2FnZVRocmVhZDoxMjM0NTY3",
-        "sender": "Maya",
-        "message": "Hi!\n\nIs parking\nfree?",
-        "property_id": "1200000000000000001",
-        "callback_url": "http://localhost/cb",
-        "message_id": "turn-1",
-        "messages": [
-            {"id": "1", "text": "Hi!", "sent_at": "2026-11-22T10:27:04.120Z"},
-            {
-                "id": "2",
-                "text": "Is parking\nfree?",
-                "sent_at": "2026-11-22T10:27:05.120Z",
-            },
-        ],
-        "history": [
-            {"role": "owner", "text": "Welcome", "sent_at": "2026-11-22T10:27:03.120Z"},
-            {"role": "guest", "text": "Hi!", "sent_at": "2026-11-22T10:27:04.120Z"},
-            {
-                "role": "guest",
-                "text": "Is parking\nfree?",
-                "sent_at": "2026-11-22T10:27:05.120Z",
-            },
-            {"role": "guest", "text": "[photo]", "sent_at": "2026-11-22T10:27:06.120Z"},
-        ],
-        "reservation": {"stage": "CONFIRMED", "description": "3 nights"},
-    }
+    assert payload(question(*texts, history=history), "http://localhost/cb") == WHOLE
+
+
+def test_what_airbnb_does_not_tell_is_null() -> None:
+    bare = replace(question(), listing_id=None, stage=None, description=None)
+    told = payload(bare, "cb")
+    assert told["property_id"] is None
+    assert told["reservation"] == {"stage": None, "description": None}
+    assert told["history"] == []
 
 
 def test_the_five_fields_that_every_ai_knows_come_first() -> None:
-    assert list(payload(question(), "http://localhost/cb")) == [
-        "conversation_id",
-        "sender",
-        "message",
-        "property_id",
-        "callback_url",
-        "message_id",
-        "messages",
-        "history",
-        "reservation",
-    ]
+    keys = list(payload(question(), "http://localhost/cb"))
+    known = "conversation_id sender message property_id callback_url"
+    assert keys == [*known.split(), "message_id", "messages", "history", "reservation"]
 
 
 def test_what_the_ai_gets_is_what_the_payload_says(ai: DemoAI) -> None:
