@@ -308,6 +308,13 @@ def test_a_guest_text_that_lands_inside_the_send_is_the_next_turn(desk: Desk) ->
     assert desk.texts_of_turn() == ["And breakfast?"]
 
 
+def test_a_guest_text_after_the_last_look_is_the_next_turn_too(desk: Desk) -> None:
+    desk.queue(REPLY)
+    desk.airbnb.before("check_typed", lambda: desk.guest("And breakfast?"))
+    assert desk.later(0).status == "sent"
+    assert desk.texts_of_turn() == ["And breakfast?"]
+
+
 # Behind the boundary: only reading decides
 
 
@@ -484,6 +491,54 @@ def test_read_too_long_after_the_press_it_waits_for_a_person(
     reply = desk.later(11 * 60)
     assert (reply.status, reply.parked) == ("uncertain", True)
     assert desk.airbnb.calls.count("press_send") == 1
+
+
+@pytest.mark.parametrize("verb", ["press_seen", "conclude"])
+def test_what_cannot_be_written_down_after_the_press_is_read_again(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    desk.queue(REPLY)
+
+    def full(*_: object) -> None:
+        raise StorageError("the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(desk.storage.outbox, verb, full)
+        with pytest.raises(StorageError):
+            desk.later(0)
+    assert desk.later(1).status == "sent"
+    assert desk.airbnb.calls.count("press_send") == 1
+
+
+@pytest.mark.parametrize("error", SITE_ERRORS, ids=lambda e: type(e).__name__)
+def test_trouble_while_settling_leaves_it_uncertain(desk: Desk, error: SiteError) -> None:
+    desk.queue(REPLY)
+    desk.site.trouble.send, desk.site.trouble.send_times = "swallow", 1
+    desk.later(0)
+    desk.airbnb.fail("open_thread", error)
+    with pytest.raises(type(error)):
+        desk.later(SETTLE_S + 1)
+    reply = desk.reply()
+    assert (reply.status, reply.presses) == ("uncertain", 1)
+    assert desk.later(16).status == "sent"
+
+
+@pytest.mark.parametrize(("step", "call"), BEFORE)
+def test_trouble_before_the_second_press_is_not_a_third_chance(
+    desk: Desk, step: str, call: int
+) -> None:
+    desk.queue(REPLY)
+    desk.site.trouble.send = "swallow"
+    desk.later(0)
+    settling = step == "open_thread"  # reads by opening it, before it opens it again
+    desk.airbnb.fail(step, SiteUnavailable("timed out"), call + settling)
+    with pytest.raises(SiteUnavailable):
+        desk.later(SETTLE_S + 1)
+    assert (desk.reply().status, desk.reply().presses) == ("pending", 1)
+    for _ in range(5):
+        reply = desk.later(SETTLE_S + 1)
+    assert (reply.status, reply.parked) == ("uncertain", True)
+    assert desk.airbnb.calls.count("press_send") == 2
 
 
 # While it is unsettled, nothing else happens in that thread

@@ -237,6 +237,47 @@ def test_a_challenge_on_the_page_stops_it_before_the_press(desk: Desk, kind: str
     assert desk.posted() == []
 
 
+@pytest.mark.parametrize("step", ["open_thread", "type_reply", "check_typed"])
+def test_a_browser_that_dies_before_the_press_costs_no_attempt(
+    desk: Desk, browser: Browser, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    desk.queue(REPLY)
+    real = getattr(desk.airbnb, step)
+
+    def dying(*values: str) -> object:
+        browser.kill()
+        return real(*values)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(desk.airbnb, step, dying)
+        with pytest.raises(SiteUnavailable):
+            desk.later(0)
+    assert (desk.reply().status, desk.reply().attempts) == ("pending", 0)
+    assert desk.later(0).status == "sent"
+    assert desk.posted() == [REPLY]
+
+
+def test_a_page_that_hangs_while_typing_is_ended_and_tried_again(
+    desk: Desk, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.queue(REPLY)
+    real = desk.airbnb.type_reply
+
+    def hanging(text: str) -> None:
+        with browser.job("hanging the page", 5):
+            browser.tab.probe("() => void setTimeout(() => { while (1) {} })")
+        monkeypatch.setattr(verbs, "JOB_DEADLINE_S", 0.5)
+        real(text)
+
+    monkeypatch.setattr(desk.airbnb, "type_reply", hanging)
+    with pytest.raises(SiteUnavailable, match="typing: no end after 0.5 s"):
+        desk.later(0)
+    assert (desk.reply().status, desk.reply().attempts) == ("pending", 0)
+    monkeypatch.undo()
+    assert desk.later(0).status == "sent"
+    assert desk.posted() == [REPLY]
+
+
 def test_a_forgotten_hash_is_learned_anew_and_the_reply_goes_out(desk: Desk) -> None:
     desk.queue(REPLY)
     desk.site.new_deploy()
