@@ -103,21 +103,50 @@ class Api:
         return sum(self.storage.outbox.counts().values())
 
 
+class Switch:
+    """Lets one server serve the webhook of each test in turn."""
+
+    current: Webhook
+
+    def app(self, environ: Any, start_response: Any) -> Any:
+        return self.current.app(environ, start_response)
+
+
+@pytest.fixture(scope="module")
+def switch() -> Switch:
+    return Switch()
+
+
+@pytest.fixture(scope="module")
+def server(switch: Switch) -> Iterator[WebhookServer]:
+    server = WebhookServer(switch, "127.0.0.1", 0)  # type: ignore[arg-type]
+    server.start()
+    yield server
+    server.stop()
+
+
 @pytest.fixture
-def serve(storage: Storage, make_config: MakeConfig) -> Iterator[Callable[..., Api]]:
-    """Starts a webhook with these settings."""
-    servers = []
+def serve(
+    storage: Storage, make_config: MakeConfig, switch: Switch, server: WebhookServer
+) -> Callable[..., Api]:
+    """A webhook with these settings."""
 
-    def start(**settings: str) -> Api:
-        woken: list[int] = []
-        webhook = Webhook(storage, make_config(**settings), lambda: woken.append(1))
-        servers.append(WebhookServer(webhook, "127.0.0.1", 0))
-        servers[-1].start()
-        return Api(storage, servers[-1], woken)
+    def serve(**settings: str) -> Api:
+        api = Api(storage, server)
+        config = make_config(**settings)
+        switch.current = Webhook(storage, config, lambda: api.woken.append(1))
+        return api
 
-    yield start
-    for server in servers:
-        server.stop()
+    return serve
+
+
+@pytest.fixture
+def alone(storage: Storage, make_config: MakeConfig) -> Iterator[Api]:
+    """A server that the test itself may stop."""
+    server = WebhookServer(Webhook(storage, make_config()), "127.0.0.1", 0)
+    server.start()
+    yield Api(storage, server)
+    server.stop()
 
 
 @pytest.fixture
@@ -610,27 +639,26 @@ def test_a_taken_port_is_said_so(
         WebhookServer(webhook, "127.0.0.1", api.server.port)
 
 
-@pytest.mark.parametrize("address", ["192.0.2.1", "no.such.host.invalid"])
 def test_an_address_that_is_not_this_machines_is_said_so(
-    storage: Storage, make_config: MakeConfig, address: str
+    storage: Storage, make_config: MakeConfig
 ) -> None:
-    with pytest.raises(CannotListen, match=address):
-        WebhookServer(Webhook(storage, make_config()), address, 0)
+    with pytest.raises(CannotListen, match="192.0.2.1 port"):
+        WebhookServer(Webhook(storage, make_config()), "192.0.2.1", 0)
 
 
-def test_stop_ends_at_once_with_half_a_request_open(api: Api) -> None:
+def test_stop_ends_at_once_with_half_a_request_open(alone: Api) -> None:
     half = f"POST {PATH} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\n\r\n{{"
-    address = ("127.0.0.1", api.server.port)
+    address = ("127.0.0.1", alone.server.port)
     with socket.create_connection(address, 5) as one:
         with socket.create_connection(address, 5) as two:
             one.sendall(half.encode())
             two.sendall(b"POS")
-            assert api.ok()["success"]
+            assert alone.ok()["success"]
             began = time.monotonic()
-            api.server.stop()
+            alone.server.stop()
             assert time.monotonic() - began < 3
     with pytest.raises(requests.ConnectionError):
-        api.call()
+        alone.call()
 
 
 def test_a_server_that_was_never_started_can_be_stopped(
@@ -643,10 +671,12 @@ def test_a_server_that_was_never_started_can_be_stopped(
 
 
 def test_the_port_is_free_after_stop(
-    api: Api, storage: Storage, make_config: MakeConfig
+    alone: Api, storage: Storage, make_config: MakeConfig
 ) -> None:
-    api.server.stop()
-    again = WebhookServer(Webhook(storage, make_config()), "127.0.0.1", api.server.port)
+    alone.server.stop()
+    again = WebhookServer(
+        Webhook(storage, make_config()), "127.0.0.1", alone.server.port
+    )
     again.stop()
 
 
