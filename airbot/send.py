@@ -38,6 +38,13 @@ from airbot.storage import Storage
 logger = logging.getLogger(__name__)
 
 
+class Dealt(int):
+    """How many replies were settled or sent in one run."""
+
+    def __str__(self) -> str:
+        return "1 reply" if self == 1 else f"{int(self)} replies"
+
+
 class Sender:
     """Sends the replies that wait, one at a time, in the browser's own thread."""
 
@@ -56,13 +63,13 @@ class Sender:
         self._max_age = timedelta(hours=config.sync.max_age_hours)
         self._now = now
 
-    def run(self, stopping: Callable[[], bool] = lambda: False) -> int:
+    def run(self, stopping: Callable[[], bool] = lambda: False) -> Dealt:
         """Settle and send all that is due; how many replies were dealt with."""
         self._recover()
         done = 0
         while not stopping() and (self.settle_one() or self.send_one()):
             done += 1
-        return done
+        return Dealt(done)
 
     def _recover(self) -> None:
         # Nothing is in hand now: what is `processing` was left by a death or an error.

@@ -12,6 +12,7 @@ import os
 import sys
 from pathlib import Path
 
+import crash
 from airbot import cli
 from airbot.daemon import Daemon
 from airbot.daemon import run_dry
@@ -34,6 +35,8 @@ def _say(line: str) -> None:
 def _run(mode: str, site_url: str, ai_url: str, folder: str, *values: str) -> int:
     wait_s = 20.0
     settings = dict(value.split("=", 1) for value in values)
+    if point := settings.pop("crash", ""):
+        crash.arm(point)
     config = sandbox_config(site_url, ai_url, Path(folder), **settings)
     start_logging(config.logging.level, config.logging.dir)
     if mode == "once":

@@ -95,7 +95,7 @@ class Gate:
     ) -> None:
         took_ms = round(took_s * 1000)
         self._storage.session.add_cycle(name, at, took_ms, outcome)
-        if not failed and outcome != "0":
+        if not failed and not outcome.startswith("0 replies"):
             logging.getLogger(f"airbot.{name}").info("%s (%d ms)", outcome, took_ms)
 
     def _well(self) -> None:

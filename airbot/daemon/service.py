@@ -26,6 +26,7 @@ from airbot.daemon.parts import Parts
 from airbot.daemon.parts import running_parts
 from airbot.daemon.watch import Watch
 from airbot.models import utcnow
+from airbot.sync import SyncResult
 
 logger = logging.getLogger("airbot.daemon")
 
@@ -123,10 +124,13 @@ class Daemon:
             if parts.send_wanted.is_set():
                 self._send(parts)
 
-        if self._hands_off():
-            return
-        if parts.gate.run("sync", lambda: parts.syncer.run(between_threads)):
-            parts.gate.run("cookies", parts.browser.save_cookies)
+        def read() -> SyncResult:
+            result = parts.syncer.run(between_threads)
+            parts.browser.save_cookies()
+            return result
+
+        if not self._hands_off():
+            parts.gate.run("sync", read)
 
     def _send(self, parts: Parts) -> None:
         parts.send_wanted.clear()

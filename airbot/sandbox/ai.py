@@ -61,10 +61,14 @@ class DemoAI:
         if self.mode == "ignore":
             return {"action": "ignore"}
         if self.mode == "callback":
-            threading.Thread(
-                target=self.call_back, args=(question,), daemon=True
-            ).start()
+            threading.Thread(target=self._answer, args=(question,), daemon=True).start()
         return {"message": "Workflow was started"}
+
+    def _answer(self, question: Json) -> None:
+        try:
+            self.call_back(question)
+        except requests.ConnectionError:
+            pass  # airbot is gone; it will ask again
 
     def call_back(self, question: Json, message: str | None = None) -> Json:
         """Answer a question on its callback address; what airbot says to that."""

@@ -1,0 +1,117 @@
+"""Named points at which the program can be killed; in the tests' own runner only.
+
+A point is a step of the program (a commit, a browser step, a call of the AI) and the
+side of it: `before:outbox.start_press` dies when the step is about to begin, `after:`
+when it has happened and nobody knows of it yet. `during:site.press_send:80` dies that
+many milliseconds into the step. Nothing of this is in the program itself.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from typing import Any
+
+from airbot.ai import AI
+from airbot.airbnb import Airbnb
+from airbot.browser import Browser
+from airbot.browser.tab import Tab
+from airbot.storage.inbox import Inbox
+from airbot.storage.outbox import Outbox
+from airbot.storage.session import SessionStore
+from airbot.storage.turns import Turns
+from airbot.webhook import Webhook
+
+ROOMS: dict[str, type] = {
+    "ai": AI,
+    "browser": Browser,
+    "inbox": Inbox,
+    "outbox": Outbox,
+    "session": SessionStore,
+    "site": Airbnb,
+    "tab": Tab,
+    "turns": Turns,
+    "webhook": Webhook,
+}
+BEFORE = ("site.open_inbox", "tab.click")
+AFTER = (
+    "browser._start",
+    "browser.save_cookies",
+    "outbox.recover",
+    "webhook._turn_of_token",
+    "tab.load",
+)
+BOTH = (
+    # SYNC
+    "session.set_walk_finished",
+    "site.ask_thread",
+    "inbox.record",
+    "session.add_cycle",
+    # ASK
+    "turns.claim_next",
+    "ai.ask",
+    # the webhook
+    "outbox.enqueue",
+    # SEND
+    "outbox.claim_next",
+    "site.open_thread",
+    "tab.type_text",
+    "site.type_reply",
+    "site.check_typed",
+    "outbox.start_press",
+    "site.press_send",
+    "outbox.press_seen",
+    "outbox.conclude",
+)
+# Reached in an account's first life alone.
+FIRST = ("session.set_account", "session.set_clock_offset")
+DURING = tuple(f"during:site.press_send:{ms}" for ms in (1, 15, 30, 60, 100))
+POINTS = (
+    tuple(f"before:{step}" for step in BEFORE + BOTH)
+    + tuple(f"after:{step}" for step in AFTER + BOTH + FIRST)
+    + DURING
+)
+
+# Deaths after which Send may have been pressed.
+BOUNDARY = DURING + (
+    "after:outbox.start_press",
+    "before:site.press_send",
+    "before:tab.click",
+    "after:site.press_send",
+    "before:outbox.press_seen",
+    "after:outbox.press_seen",
+    "before:outbox.conclude",
+)
+
+
+def is_first(point: str) -> bool:
+    return point.split(":")[1] in FIRST
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def arm(point: str) -> None:
+    """Let this process be killed at a point."""
+    side, step, *milliseconds = point.split(":")
+    room, name = step.split(".")
+    real = getattr(ROOMS[room], name)
+
+    def stepped(*args: Any, **kwargs: Any) -> Any:
+        if side == "before":
+            die()
+        if side == "during":
+            threading.Timer(int(milliseconds[0]) / 1000, die).start()
+        done = real(*args, **kwargs)
+        # A step that found nothing to do is not the one that is meant.
+        if side == "after" and done is not False and not _found_nothing(name, done):
+            die()
+        return done
+
+    setattr(ROOMS[room], name, stepped)
+
+
+def _found_nothing(name: str, done: Any) -> bool:
+    return name == "claim_next" and done is None
