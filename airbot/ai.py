@@ -24,6 +24,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 import requests
+from urllib3.exceptions import HTTPError
+from urllib3.exceptions import ReadTimeoutError
 
 from airbot.exceptions import AIError
 from airbot.models import Kind
@@ -61,9 +63,9 @@ class AI:
         """
         try:
             status, body = self._post(payload(question, callback_url))
-        except requests.Timeout:
+        except (requests.Timeout, TimeoutError, ReadTimeoutError):
             raise AIError(f"the AI did not answer in {self._timeout_s:g} s") from None
-        except requests.RequestException as e:
+        except (requests.RequestException, HTTPError) as e:
             raise AIError(f"the AI was not reached ({type(e).__name__})") from None
         if 200 <= status < 300:
             return answer_in(body)
@@ -90,7 +92,7 @@ class AI:
         # A time-out of requests counts each piece alone; this one counts them all.
         end = time.monotonic() + self._timeout_s
         body = b""
-        for piece in response.iter_content(8192):
+        while piece := response.raw.read1(8192, decode_content=True):
             body += piece
             if time.monotonic() > end:
                 raise requests.Timeout

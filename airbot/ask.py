@@ -63,10 +63,13 @@ class Asker:
         return True
 
     def _ask(self, turn: Turn) -> None:
+        question = self._storage.turns.question(turn)
+        if not question.texts:
+            return  # a longer turn took its texts over in this very moment
         key = self._storage.session.token_key()
         url = callback_url(self._callback_base, turn.id, key)
         try:
-            answer = self._ai.ask(self._storage.turns.question(turn), url)
+            answer = self._ai.ask(question, url)
         except AIError as e:
             self._not_taken(turn, e)
         else:

@@ -11,6 +11,7 @@ import os
 import threading
 import time
 from collections.abc import Collection
+from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
@@ -42,12 +43,16 @@ class LineFormatter(logging.Formatter):
         said = record.getMessage()
         if record.exc_info:
             said += " " + self.formatException(record.exc_info)
-        # One line an event, and no forged ones.
-        said = said.replace("\r", "\\r").replace("\n", "\\n")
+        # One line an event, no forged ones, and nothing that a terminal would obey.
+        said = "".join(c if c.isprintable() else _escaped(c) for c in said)
         if self._journal:
             return f"<{PRIORITIES.get(record.levelname, 6)}>{room_of(record)}: {said}"
         at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(record.created))
         return f"{at} {record.levelname} {room_of(record)}: {said}"
+
+
+def _escaped(char: str) -> str:
+    return char.encode("unicode_escape").decode()
 
 
 class RepeatFilter(logging.Filter):
@@ -63,7 +68,7 @@ class RepeatFilter(logging.Filter):
         self._seen: dict[tuple[str, str], tuple[float, int]] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if record.levelno < logging.WARNING:
+        if record.levelno < logging.WARNING or not _fits(record):
             return True
         with self._lock:
             # Decided once, whichever handler comes first.
@@ -88,6 +93,27 @@ class RepeatFilter(logging.Filter):
             return False
         record.msg, record.args = f"{key[1]} ({times} times by now)", ()
         return True
+
+
+def _fits(record: logging.LogRecord) -> bool:
+    """Do a record's arguments fit its text? The handlers say so when they do not."""
+    try:
+        record.getMessage()
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+class _PrivateFile(RotatingFileHandler):
+    """Full files are our user's alone, too."""
+
+    def _open(self) -> TextIOWrapper:
+        fd = os.open(
+            self.baseFilename,
+            os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC,
+            0o600,
+        )
+        return open(fd, "a", encoding="utf-8", errors="backslashreplace")
 
 
 def room_of(record: logging.LogRecord) -> str:
@@ -120,8 +146,7 @@ def start_logging(level: str, folder: Path | None) -> None:
 
 
 def _file(path: Path, rooms: Collection[str] | None) -> logging.Handler:
-    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
-    handler = RotatingFileHandler(path, maxBytes=FILE_BYTES, backupCount=FILES_KEPT)
+    handler = _PrivateFile(path, maxBytes=FILE_BYTES, backupCount=FILES_KEPT)
     handler.setFormatter(LineFormatter())
     if rooms is not None:
         handler.addFilter(lambda record: room_of(record) in rooms)

@@ -204,6 +204,7 @@ class Reply:
     attempts: int
     created_at: datetime
     presses: int = 0
+    claimed_at: datetime | None = None
     send_started_at: datetime | None = None
     anchor_id: str | None = None
     request: str | None = None  # what became of the page's send request

@@ -199,7 +199,6 @@ class Sender:
         now = self._now()
         again_at = now + timedelta(seconds=self._limits.interval_sec)
         verdict = Verdict(ReplyStatus.UNCERTAIN, str(e))
-        verdict = policy.settle(reply, verdict, now, self._settle_after)
         _tell(self._outbox.conclude(reply, verdict, now, again_at), verdict)
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import errno
 import hmac
+import io
 import json
 import logging
 import socket
@@ -114,6 +115,8 @@ class Webhook:
         return _json(200, answer)
 
     def _check_host(self) -> None:
+        # Bottle would print a traceback there; _error_page says it in one line.
+        request.environ["wsgi.errors"] = io.StringIO()
         host = _host_of(request.get_header("Host") or "")
         ours = {
             self._config.webhook.host.lower(),
@@ -221,9 +224,11 @@ def _read_call(max_chars: int) -> Call:
     if action not in ACTIONS:
         raise Refused(400, "action must be reply or ignore")
     sender = _text(body, "sender", MAX_SENDER)
-    message_id = body.get("message_id")
-    if message_id is not None and not isinstance(message_id, str):
-        raise Refused(400, "message_id must be a string")
+    if not sender.isprintable():
+        raise Refused(400, "sender holds a control character")
+    message_id = None
+    if body.get("message_id") is not None:
+        message_id = _text(body, "message_id", 200)
     message = _message(body, max_chars) if action == "reply" else None
     return Call(thread_id, message, sender, action, message_id)
 
@@ -345,7 +350,7 @@ class WebhookServer:
                 threads=4,
                 connection_limit=50,
                 channel_timeout=30,
-                max_request_body_size=MAX_BODY,
+                max_request_body_size=MAX_BODY + 1,  # it refuses from there on
                 max_request_header_size=16 * 1024,
                 ident=None,
             )

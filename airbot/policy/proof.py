@@ -51,13 +51,13 @@ def judge(
     `outcome` is None when the press was in another life of the program. `taken` are
     the site ids that other replies have already been proven with.
     """
+    if not reading.complete or reading.sending:
+        reason = "the conversation was not shown to its end"
+        return Verdict(ReplyStatus.UNCERTAIN, reason)
     after = _after_anchor(reply.anchor_id, reading.messages)
     if after is None:
         reason = "the message before our press is out of sight"
         return Verdict(ReplyStatus.UNCERTAIN, reason, park=True)
-    if not reading.complete or reading.sending:
-        reason = "the conversation was not shown to its end"
-        return Verdict(ReplyStatus.UNCERTAIN, reason)
     ours = [
         message
         for message in after
@@ -121,12 +121,14 @@ def settle(
 
     A `pending` verdict here means: press once more, for the last time.
     """
-    if verdict.status != ReplyStatus.UNCERTAIN or not verdict.absent:
+    if verdict.status != ReplyStatus.UNCERTAIN:
         return verdict
     first = reply.first_absent_at or now
     if reply.send_started_at and first - reply.send_started_at > LATE_READING:
-        reason = "first read over ten minutes after the press: no proof either way"
+        reason = f"{verdict.reason}, ten minutes after the press: no proof either way"
         return replace(verdict, reason=reason, park=True)
+    if not verdict.absent:
+        return verdict
     if reply.absent_readings == 0 or now - first < settle_after:
         return verdict
     if verdict.newer_guest_text:
@@ -159,4 +161,4 @@ def is_recognisable(a: str, b: str) -> bool:
 
 def backoff_s(attempts: int) -> float:
     """Seconds before the next try, after so many that failed."""
-    return min(BACKOFF_CAP_S, BACKOFF_FIRST_S * 2.0 ** max(0, attempts - 1))
+    return min(BACKOFF_CAP_S, BACKOFF_FIRST_S * 2.0 ** min(max(0, attempts - 1), 20))

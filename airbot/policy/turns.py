@@ -79,6 +79,7 @@ class Case:
     turn: Turn | None = None
     unsettled: bool = False
     old_ok: bool = False  # a person wants it answered, however old
+    claimed: bool = False  # its reply is in hand: edits change nothing any more
 
 
 @dataclass(frozen=True)
@@ -150,13 +151,21 @@ def _decide_with_turn(case: Case, turn: Turn, texts: tuple[Message, ...]) -> Dec
         if not texts:
             return Decision(reason, TurnStatus.TAKEN_OVER)
         return _open(case, texts, TurnStatus.TAKEN_OVER, reason)
-    if fingerprint(listed) != turn.fingerprint:
+    if fingerprint(listed) != turn.fingerprint and not case.claimed:
         return _rebuild(case, turn, texts)
+    if is_too_old(turn.newest_at, case.now, case.max_age) and not case.old_ok:
+        newer = texts if texts != listed else ()
+        return _expire(case, newer)
     if texts != listed:
         return _lengthen(case, turn, texts)
-    if is_too_old(turn.newest_at, case.now, case.max_age) and not case.old_ok:
-        return Decision(too_old(case.max_age), TurnStatus.EXPIRED)
     return Decision("the turn is as it was")
+
+
+def _expire(case: Case, newer: tuple[Message, ...]) -> Decision:
+    reason = too_old(case.max_age)
+    if not newer:
+        return Decision(reason, TurnStatus.EXPIRED)
+    return _open(case, newer, TurnStatus.EXPIRED, reason)
 
 
 def _host_answered(case: Case) -> bool:
@@ -200,9 +209,11 @@ def too_old(max_age: timedelta) -> str:
 
 def decide_send(reply: Reply, case: Case) -> Decision:
     """The same decision once more, with the reply in hand: `close` set = not sent."""
-    mine = replace(case, unsettled=False, old_ok=reply.old_ok)
+    mine = replace(case, unsettled=False, old_ok=reply.old_ok, claimed=True)
     if reply.turn_id is None:
         return _decide_without_question(reply, mine)
+    if mine.turn is None:
+        return Decision("its turn was closed", TurnStatus.SUPERSEDED)
     return decide_turn(mine)
 
 
@@ -210,6 +221,8 @@ def _decide_without_question(reply: Reply, case: Case) -> Decision:
     if not case.hosted:
         reason = "our account is not on the host's side of this conversation"
         return Decision(reason, TurnStatus.FAILED)
-    if is_too_old(reply.created_at, case.now, case.max_age) and not case.old_ok:
+    # Both times are our own clock's.
+    claimed_at = reply.claimed_at or case.now
+    if is_too_old(reply.created_at, claimed_at, case.max_age) and not case.old_ok:
         return Decision(too_old(case.max_age), TurnStatus.EXPIRED)
     return Decision("a reply without a turn")

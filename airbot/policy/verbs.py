@@ -77,9 +77,11 @@ def why_not_resolve(reply: Reply) -> str | None:
 
 
 def why_not_retry_turn(
-    turn: Turn, has_reply: bool, another_is_open: bool
+    turn: Turn, lists_texts: bool, has_reply: bool, another_is_open: bool
 ) -> str | None:
     """Why the AI cannot be asked (again) about a turn; None when it can."""
+    if not lists_texts:
+        return "a later turn took over its texts"
     if has_reply:
         return "it has a reply: see airbot outbox"
     if turn.status in (TurnStatus.NEW, TurnStatus.ASKED):

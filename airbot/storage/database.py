@@ -13,6 +13,7 @@ import os
 import secrets
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from collections.abc import Mapping
 from contextlib import contextmanager
@@ -30,6 +31,7 @@ from airbot.storage.schema import MIGRATIONS
 from airbot.storage.schema import VERSION
 
 BUSY_TIMEOUT_S = 10.0
+LOCK_AGAIN_S = 0.002
 Params = Mapping[str, Any]
 
 
@@ -154,11 +156,23 @@ class Database:
     @contextmanager
     def _write_lock(self) -> Iterator[None]:
         with self._thread_lock:
-            fcntl.flock(self._lock_fd, fcntl.LOCK_EX)
+            self._wait_for_others()
             try:
                 yield
             finally:
                 fcntl.flock(self._lock_fd, fcntl.LOCK_UN)
+
+    def _wait_for_others(self) -> None:
+        end = time.monotonic() + BUSY_TIMEOUT_S
+        while True:
+            try:
+                return fcntl.flock(self._lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() > end:
+                    raise StorageError(
+                        f"the database {self.path}: another program keeps it locked"
+                    ) from None
+                time.sleep(LOCK_AGAIN_S)
 
     def _connection(self) -> sqlite3.Connection:
         connection = getattr(self._local, "connection", None)
@@ -178,18 +192,19 @@ class Database:
 
     def _migrate(self) -> None:
         connection = self._connection()
-        version = self._check_ours(connection)
-        connection.execute("PRAGMA journal_mode = WAL")
-        if version == VERSION:
-            return
+        # All of it under the lock: switching to WAL does not wait for another process.
         with self._write_lock():
-            for number in range(self._check_ours(connection), VERSION):
+            version = self._check_ours(connection)
+            connection.execute("PRAGMA journal_mode = WAL")
+            for number in range(version, VERSION):
                 _step(connection, number)
 
     def _check_ours(self, connection: sqlite3.Connection) -> int:
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         (application,) = connection.execute("PRAGMA application_id").fetchone()
-        if application not in (0, APPLICATION_ID) or (version and not application):
+        tables = connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchall()
+        is_new = not (version or application or tables)
+        if application != APPLICATION_ID and not is_new:
             raise WrongDatabase(f"{self.path} belongs to another program")
         if version > VERSION:
             raise WrongDatabase(

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from datetime import datetime
 from datetime import timedelta
 
+from airbot import policy
 from airbot.exceptions import VerbRefused
 from airbot.models import Reply
 from airbot.models import ReplyStatus
@@ -140,16 +141,18 @@ class Desk:
 
     def resolve_reply(self, id_: str, sent: bool, now: datetime) -> Reply:
         """A person's word about an uncertain reply."""
-        said = "sent" if sent else "not sent"
-        return self._settle(
-            id_,
-            verbs.why_not_resolve,
-            {
-                "status": "sent" if sent else "failed",
-                "reason": f"a person said: {said}",
-            },
-            now,
-        )
+        if not sent:
+            params: dict[str, object] = {
+                "status": "failed",
+                "reason": "a person said: not sent",
+            }
+            return self._settle(id_, verbs.why_not_resolve, params, now)
+        with self._db.transaction() as tx:
+            params = {"status": "sent", "reason": "a person said: sent"}
+            reply = self._settle(id_, verbs.why_not_resolve, params, now)
+            # Known as ours, it is not taken for a person's answer to later texts.
+            found = _stands_as(tx, reply)
+            return _update(tx, reply.id, "site_message_id = :found", {"found": found})
 
     def retry_turn(self, id_: str, oldest: datetime, now: datetime) -> Turn:
         """Have the AI asked about a turn, at once."""
@@ -164,7 +167,10 @@ class Desk:
                 """,
                 params,
             )
-            _refuse(verbs.why_not_retry_turn(turn, bool(reply), bool(other)))
+            texts = tx.execute("SELECT 1 FROM messages WHERE turn_id = :id", params)
+            _refuse(
+                verbs.why_not_retry_turn(turn, bool(texts), bool(reply), bool(other))
+            )
             if turn.newest_at < oldest:
                 _refuse("it is older than sync.max_age_hours")
             (row,) = tx.execute(
@@ -250,6 +256,25 @@ def _reopen(tx: Transaction, turn: Turn, now: datetime) -> None:
         """,
         {"id": turn.id, "now": to_text(now)},
     )
+
+
+def _stands_as(tx: Transaction, reply: Reply) -> str | None:
+    """The message below the anchor that says what the reply says, if one was read."""
+    rows = tx.execute(
+        """
+        SELECT m.id, m.body FROM messages m
+        JOIN queue_outbox o ON o.id = :id AND o.thread_id = m.thread_id
+        WHERE m.direction = 'outbound' AND m.kind = 'text'
+            AND m.position > COALESCE(o.anchor_position, -1)
+            AND m.id NOT IN (SELECT site_message_id FROM queue_outbox
+                             WHERE site_message_id IS NOT NULL)
+        ORDER BY m.position
+        """,
+        {"id": reply.id},
+    )
+    wanted = policy.normalise(reply.message)
+    same = (row["id"] for row in rows if policy.normalise(row["body"]) == wanted)
+    return next(same, None)
 
 
 def _update(

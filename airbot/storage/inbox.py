@@ -102,10 +102,12 @@ class Inbox:
             SELECT t.id FROM threads t
             WHERE t.seen_mark IS NOT NULL
               AND (SELECT m.direction FROM messages m WHERE m.thread_id = t.id
-                   AND m.kind != 'notice' ORDER BY m.position DESC LIMIT 1)
+                   AND m.kind IN ('text', 'media') ORDER BY m.position DESC LIMIT 1)
                   != 'inbound'
               AND NOT EXISTS (SELECT 1 FROM turns u WHERE u.thread_id = t.id
                               AND u.status IN ('new', 'asked'))
+              AND NOT EXISTS (SELECT 1 FROM queue_outbox o WHERE o.thread_id = t.id
+                              AND o.status IN ('pending', 'processing', 'uncertain'))
             ORDER BY t.id = :preferred DESC, t.activity_at DESC LIMIT 1
             """,
             {"preferred": preferred},

@@ -320,9 +320,10 @@ def _over_limit(
         """
         SELECT COUNT(*) AS all_threads,
                COALESCE(SUM(thread_id = :thread_id), 0) AS this_thread
-        FROM queue_outbox WHERE send_started_at > :since
+        FROM queue_outbox WHERE send_started_at > :since AND id != :id
         """,
         {
+            "id": row["id"],
             "thread_id": row["thread_id"],
             "since": to_text(now - timedelta(hours=1)),
         },
@@ -352,6 +353,7 @@ def reply_from_row(row: sqlite3.Row) -> Reply:
         attempts=row["attempts"],
         created_at=to_time(row["created_at"]),
         presses=row["presses"],
+        claimed_at=to_time_or_none(row["claimed_at"]),
         send_started_at=to_time_or_none(row["send_started_at"]),
         anchor_id=row["anchor_id"],
         request=row["request"],

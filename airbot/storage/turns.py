@@ -282,7 +282,7 @@ def _carry_out(
         {"id": thread_id, "reason": decision.reason},
     )
     if decision.close is not None:
-        if turn is not None:
+        if turn is not None and (reply is None or reply.turn_id == turn.id):
             _close(tx, turn, decision, now)
         if reply is not None:
             _drop_reply(tx, reply.id, decision, now)
