@@ -40,7 +40,9 @@ from airbot.send import Sender
 from airbot.storage import Storage
 from airbot.sync import Syncer
 
-REFUSAL = "Airbnb refused the message (HTTP 400): Links and contact info can't be shared"
+REFUSAL = (
+    "Airbnb refused the message (HTTP 400): Links and contact info can't be shared"
+)
 
 
 class Clock:
@@ -71,8 +73,10 @@ class FakeAirbnb:
 
     # Trouble
 
-    def fail(self, step: str, error: Exception, call: int = 1, late: bool = False) -> None:
-        """Raise at the `call`th call of a step from now on; `late`: after its effect."""
+    def fail(
+        self, step: str, error: Exception, call: int = 1, late: bool = False
+    ) -> None:
+        """Raise at the `call`th call of a step; `late`: after its effect."""
         errors = self._late_errors if late else self._errors
         errors[step] = [None] * (call - 1) + [error]
 
@@ -173,7 +177,9 @@ class FakeAirbnb:
     def _shown(self, thread_id: str) -> Thread:
         thread = self._thread(thread_id)
         if thread is None:
-            raise ThreadNotShown("Airbnb does not show this conversation to this account")
+            raise ThreadNotShown(
+                "Airbnb does not show this conversation to this account"
+            )
         return thread
 
     def _reading(self, thread: Thread) -> Reading:

@@ -46,7 +46,10 @@ THREAD_ID = b64("MessageThread", "2470000001")
 
 
 def text_item(
-    number: str, account_id: str = GUEST, body: str = "Hi!\nIs parking free?", **changed: Any
+    number: str,
+    account_id: str = GUEST,
+    body: str = "Hi!\nIs parking free?",
+    **changed: Any,
 ) -> Json:
     item = {
         "__typename": "Message",
@@ -68,7 +71,10 @@ def text_item(
 
 
 def card_item(number: str, account_id: str, kind: str, subtype: str | None) -> Json:
-    content = {"contentType": "MESSAGING_DLS_ACTION_CARD", "content": {"headerV2": None}}
+    content = {
+        "contentType": "MESSAGING_DLS_ACTION_CARD",
+        "content": {"headerV2": None},
+    }
     return text_item(
         number,
         account_id,
@@ -98,7 +104,9 @@ def node(number: str = "2470000001", messages: list[Json] | None = None) -> Json
             tag("stay_listing_ids", "1200000000000000001"),
             tag("trip_stages", "UPCOMING_RESERVATIONS"),
         ],
-        "inboxTitle": {"components": [{"text": "Marta", "type": None}, {"text": ", Kenji"}]},
+        "inboxTitle": {
+            "components": [{"text": "Marta", "type": None}, {"text": ", Kenji"}]
+        },
         "inboxDescription": {"components": [{"text": "Confirmed · May 7 – 10"}]},
         "mostRecentInboxActivityAtMsFromROS": "1777155645510",
         "participants": {
@@ -162,8 +170,12 @@ def without(data: Json, *path: Any) -> Json:
 
 
 def test_a_global_id_is_base64_of_type_and_number() -> None:
-    assert shapes.global_id("MessageThread", "1234567") == "TWVzc2FnZVRocmVhZDoxMjM0NTY3"
-    assert shapes.number_of("TWVzc2FnZVRocmVhZDoxMjM0NTY3", "MessageThread") == "1234567"
+    assert (
+        shapes.global_id("MessageThread", "1234567") == "TWVzc2FnZVRocmVhZDoxMjM0NTY3"
+    )
+    assert (
+        shapes.number_of("TWVzc2FnZVRocmVhZDoxMjM0NTY3", "MessageThread") == "1234567"
+    )
 
 
 @pytest.mark.parametrize(
@@ -200,7 +212,10 @@ def test_a_thread_id_without_its_padding_is_the_same_thread() -> None:
 
 def test_a_row_that_stands_in_both_lists_is_one_thread() -> None:
     page = inbox_page(inbox_answer(node("2470000001"), node("2470000002")))
-    assert [shapes.thread_number(t.id) for t in page.threads] == ["2470000001", "2470000002"]
+    assert [shapes.thread_number(t.id) for t in page.threads] == [
+        "2470000001",
+        "2470000002",
+    ]
     assert page.account_id == OWN
     assert page.site_time == NOW
 
@@ -227,7 +242,9 @@ def test_a_thread_that_does_not_list_our_account_is_not_hosted() -> None:
 
 
 @pytest.mark.parametrize("path", ["viewer", None])
-def test_the_older_shapes_with_threads_in_place_of_items_are_read(path: str | None) -> None:
+def test_the_older_shapes_with_threads_in_place_of_items_are_read(
+    path: str | None,
+) -> None:
     inbox = {"threads": connection([node()], "next")}
     viewer = {"id": b64("Viewer", OWN), "messagingInbox": inbox}
     page = inbox_page({"data": {path: viewer} if path else viewer}, asked_as=OWN)
@@ -322,7 +339,9 @@ PERSON = (*ROW, "participants", "edges", 0, "node")
         ((*PERSON, "participantRole"), "participants.edges[].node.participantRole"),
     ],
 )
-def test_what_is_missing_in_the_list_is_named(path: tuple[Any, ...], missing: str) -> None:
+def test_what_is_missing_in_the_list_is_named(
+    path: tuple[Any, ...], missing: str
+) -> None:
     data = without(inbox_answer(node()), *ITEMS[:3], "priorityItems")
     with pytest.raises(SiteChanged) as raised:
         inbox_page(without(data, *path))
@@ -341,7 +360,11 @@ def test_a_text_is_what_was_written_and_not_its_translation() -> None:
     message = read_one(text_item("30521819078"))
     assert (message.direction, message.kind) == (Direction.INBOUND, Kind.TEXT)
     assert message.body == "Hi!\nIs parking free?"
-    assert (message.id, message.sender, message.role) == ("30521819078", "Marta", "guest")
+    assert (message.id, message.sender, message.role) == (
+        "30521819078",
+        "Marta",
+        "guest",
+    )
     assert message.sent_at == datetime.fromtimestamp((AT_MS + 78) / 1000, UTC)
 
 
@@ -361,7 +384,9 @@ def test_whose_text_it_is_follows_from_account_and_role(
     assert (message.direction, message.role) == (direction, role)
 
 
-def test_an_account_that_no_participant_lists_is_on_the_hosts_side_with_a_note() -> None:
+def test_an_account_that_no_participant_lists_is_on_the_hosts_side_with_a_note() -> (
+    None
+):
     message = read_one(text_item("30521819078", STRANGER))
     assert message.direction == Direction.OUTBOUND
     assert (message.sender, message.note is not None) == (STRANGER, True)
@@ -528,7 +553,9 @@ def answer(
     body: Any, status: int = 200, url: str = f"{HOME}/api/v3/X/abc", **headers: str
 ) -> Answer:
     text = body if isinstance(body, str) else json.dumps(body)
-    return Answer(url, status, {k.replace("_", "-"): v for k, v in headers.items()}, text)
+    return Answer(
+        url, status, {k.replace("_", "-"): v for k, v in headers.items()}, text
+    )
 
 
 def checked(what: Answer, operation: str = "ViaductInboxData") -> Any:
@@ -540,7 +567,9 @@ def test_a_good_answer_is_its_json() -> None:
 
 
 @pytest.mark.parametrize("status", [200, 400, 404])
-@pytest.mark.parametrize("said", ["PersistedQueryNotFound", "persisted_query_not_found"])
+@pytest.mark.parametrize(
+    "said", ["PersistedQueryNotFound", "persisted_query_not_found"]
+)
 def test_a_forgotten_hash_means_load_the_page_anew(status: int, said: str) -> None:
     for error in ({"message": said}, {"message": "x", "extensions": {"code": said}}):
         with pytest.raises(StaleQuestion):
@@ -670,7 +699,9 @@ def test_the_shown_thread_is_the_number_in_the_path() -> None:
 
 
 def test_an_operation_is_known_by_its_name_whatever_its_hash() -> None:
-    assert pages.operation(f"{HOME}/api/v3/ViaductInboxData/abc?x=1") == "ViaductInboxData"
+    assert (
+        pages.operation(f"{HOME}/api/v3/ViaductInboxData/abc?x=1") == "ViaductInboxData"
+    )
     assert pages.operation(f"{HOME}/api/v3?operationName=GetThread") == "GetThread"
     assert pages.operation(f"{HOME}/api/v2/threads") is None
 

@@ -14,6 +14,7 @@ import traceback
 from collections.abc import Callable
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -46,8 +47,8 @@ def make_browser(browser: Browser, tmp_path: Path) -> Iterator[Callable[..., Bro
     browser.close()
     made: list[Browser] = []
 
-    def make(**settings: float) -> Browser:
-        own = Browser(tmp_path / "profile", arguments=LOOPBACK_ONLY, **settings)  # type: ignore[arg-type]
+    def make(**settings: Any) -> Browser:
+        own = Browser(tmp_path / "profile", arguments=LOOPBACK_ONLY, **settings)
         made.append(own)
         return own
 
@@ -261,9 +262,7 @@ def stand_in(profile: Path, *more: str) -> subprocess.Popen[bytes]:
     """A process that looks like a Chromium on a profile."""
     wait = "import time; print(flush=True); time.sleep(60)"
     command = [sys.executable, "-c", wait, f"--user-data-dir={profile}", *more]
-    started = subprocess.Popen(
-        command, start_new_session=True, stdout=subprocess.PIPE
-    )
+    started = subprocess.Popen(command, start_new_session=True, stdout=subprocess.PIPE)
     assert started.stdout is not None and started.stdout.readline()
     return started
 

@@ -62,7 +62,9 @@ def site() -> Iterator[AirbnbSite]:
 
 
 @pytest.fixture
-def desk(site: AirbnbSite, storage: Storage, make_config: Callable[..., Config]) -> Desk:
+def desk(
+    site: AirbnbSite, storage: Storage, make_config: Callable[..., Config]
+) -> Desk:
     return Desk(site, FakeAirbnb(site), storage, make_config())
 
 
@@ -165,7 +167,11 @@ def test_trouble_of_the_site_before_the_press_costs_no_attempt(
 @pytest.mark.parametrize(
     ("step", "call", "error"),
     [
-        ("check_typed", 1, ReplyNotTyped("the composer did not hold exactly the reply")),
+        (
+            "check_typed",
+            1,
+            ReplyNotTyped("the composer did not hold exactly the reply"),
+        ),
         ("type_reply", 1, ReplyNotTyped("the composer did not hold exactly the reply")),
         ("ask_thread", 1, ThreadNotShown("not shown")),
         ("open_thread", 1, ThreadNotShown("not shown")),
@@ -191,7 +197,9 @@ def test_after_max_attempts_it_failed_and_says_why(
     desk = Desk(site, FakeAirbnb(site), storage, config)
     desk.queue(REPLY)
     for _ in range(3):
-        desk.airbnb.fail("check_typed", ReplyNotTyped("the composer held something else"))
+        desk.airbnb.fail(
+            "check_typed", ReplyNotTyped("the composer held something else")
+        )
         reply = desk.later(1000)
     assert reply.status == "failed"
     assert reply.last_error == "the composer held something else"
@@ -390,13 +398,17 @@ def test_a_text_that_airbnb_rewrote_is_sent_with_a_note(desk: Desk) -> None:
 def test_white_space_that_the_site_strips_changes_nothing(desk: Desk) -> None:
     desk.queue("  Yes,  parking\u200d is free.\n\n See you!  ")
     desk.site.trouble.send = "swallow"
-    desk.airbnb.before("open_thread", lambda: desk.host("Yes, parking is free. See you!"), 2)
+    desk.airbnb.before(
+        "open_thread", lambda: desk.host("Yes, parking is free. See you!"), 2
+    )
     reply = desk.later(0)
     assert (reply.status, reply.last_error) == ("sent", None)
 
 
 @pytest.mark.parametrize("trouble", ["refuse", "refuse_200"])
-def test_a_refused_reply_failed_with_the_sites_sentence(desk: Desk, trouble: str) -> None:
+def test_a_refused_reply_failed_with_the_sites_sentence(
+    desk: Desk, trouble: str
+) -> None:
     desk.queue(f"Write to {CANARY}@example.org")
     desk.site.trouble.send = trouble
     reply = desk.later(0)
@@ -449,7 +461,9 @@ def test_another_text_of_our_account_beside_a_swallowed_post_is_no_evidence(
     assert desk.airbnb.calls.count("press_send") == 1
 
 
-def test_absent_below_a_newer_guest_text_it_is_cancelled_and_asked_anew(desk: Desk) -> None:
+def test_absent_below_a_newer_guest_text_it_is_cancelled_and_asked_anew(
+    desk: Desk,
+) -> None:
     desk.queue(REPLY)
     desk.site.trouble.send = "swallow"
     desk.later(0)
@@ -511,7 +525,9 @@ def test_what_cannot_be_written_down_after_the_press_is_read_again(
 
 
 @pytest.mark.parametrize("error", SITE_ERRORS, ids=lambda e: type(e).__name__)
-def test_trouble_while_settling_leaves_it_uncertain(desk: Desk, error: SiteError) -> None:
+def test_trouble_while_settling_leaves_it_uncertain(
+    desk: Desk, error: SiteError
+) -> None:
     desk.queue(REPLY)
     desk.site.trouble.send, desk.site.trouble.send_times = "swallow", 1
     desk.later(0)

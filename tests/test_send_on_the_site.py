@@ -188,7 +188,9 @@ def test_a_host_text_inside_a_swallowed_send_is_no_evidence(
     assert desk.posted() == []
 
 
-@pytest.mark.parametrize("kind", ["arkose", "airlock_page", "airlock_401", "airlock_420"])
+@pytest.mark.parametrize(
+    "kind", ["arkose", "airlock_page", "airlock_401", "airlock_420"]
+)
 def test_a_challenge_in_answer_to_the_send_is_never_sent(desk: Desk, kind: str) -> None:
     desk.queue(REPLY)
     desk.site.trouble.challenge, desk.site.trouble.challenge_on = kind, "send"
@@ -227,8 +229,12 @@ def test_trouble_between_claim_and_press_leaves_it_pending(
     assert desk.posted() == [REPLY]
 
 
-@pytest.mark.parametrize("kind", ["arkose", "recaptcha", "airlock_page", "airlock_inline"])
-def test_a_challenge_on_the_page_stops_it_before_the_press(desk: Desk, kind: str) -> None:
+@pytest.mark.parametrize(
+    "kind", ["arkose", "recaptcha", "airlock_page", "airlock_inline"]
+)
+def test_a_challenge_on_the_page_stops_it_before_the_press(
+    desk: Desk, kind: str
+) -> None:
     desk.queue(REPLY)
     desk.site.trouble.challenge = kind
     with pytest.raises(ChallengeShown):

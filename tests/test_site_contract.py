@@ -1,4 +1,4 @@
-"""One list of tests for two Airbnbs: the fake of fakes.py, and the real one in Chromium.
+"""One list of tests for two Airbnbs: the fake of fakes.py, the real one in Chromium.
 
 What the tests of SYNC and SEND take for granted about the site is written here.
 """
@@ -177,7 +177,9 @@ class SiteContract:
         with pytest.raises(ReplyNotTyped):
             airbnb.check_typed(other.id, REPLY)
 
-    def test_an_emptied_composer_holds_nothing(self, airbnb: Any, asked: Thread) -> None:
+    def test_an_emptied_composer_holds_nothing(
+        self, airbnb: Any, asked: Thread
+    ) -> None:
         airbnb.open_thread(asked.id)
         airbnb.type_reply(REPLY)
         airbnb.empty_composer()
@@ -259,5 +261,7 @@ class TestAirbnb(SiteContract):
     def airbnb(
         self, browser: Browser, site: AirbnbSite, monkeypatch: pytest.MonkeyPatch
     ) -> Airbnb:
-        monkeypatch.setattr(verbs, "PRESS_TIMEOUT_S", 0.7)  # how long none is waited for
+        monkeypatch.setattr(
+            verbs, "PRESS_TIMEOUT_S", 0.7
+        )  # how long none is waited for
         return Airbnb(browser, site.url)

@@ -336,7 +336,9 @@ def test_an_old_guest_text_is_stored_and_not_asked(inbox: Inbox) -> None:
     assert inbox.turns(thread) in ([], ["expired"])
 
 
-def test_age_is_judged_by_airbnbs_clock(inbox: Inbox, caplog: pytest.LogCaptureFixture) -> None:
+def test_age_is_judged_by_airbnbs_clock(
+    inbox: Inbox, caplog: pytest.LogCaptureFixture
+) -> None:
     now = inbox.clock()
     inbox.syncer._now = lambda: now + timedelta(hours=20)
     thread = inbox.guest("Maya", hours_ago=1)
@@ -429,7 +431,9 @@ def real(
 
 
 @pytest.mark.browser
-def test_in_chromium_a_steady_state_leaves_the_guests_message_unread(real: Inbox) -> None:
+def test_in_chromium_a_steady_state_leaves_the_guests_message_unread(
+    real: Inbox,
+) -> None:
     real.answered("Noor")
     real.syncer.run()
     thread = real.guest("Maya")
@@ -453,7 +457,9 @@ def test_in_chromium_a_fresh_page_also_leaves_it_unread(real: Inbox) -> None:
 
 @pytest.mark.browser
 @pytest.mark.parametrize("shape", ["inboxItems", "threads"])
-def test_in_chromium_a_long_list_in_either_shape_is_read(real: Inbox, shape: str) -> None:
+def test_in_chromium_a_long_list_in_either_shape_is_read(
+    real: Inbox, shape: str
+) -> None:
     real.site.trouble.shape = shape
     real.site.trouble.page_size = 3
     threads = [real.guest(f"Guest {i}", hours_ago=i) for i in range(8)]
