@@ -1,28 +1,12 @@
-"""The webhook: the AI's answers come in here. Bottle on waitress, in its own thread.
-
-    POST /api/ai/webhook-simple
-    {"conversation_id": "TWVz...", "message": "Yes, it is.", "sender": "AI"}
-    -> 200 {"success": true, "outbox_id": "<uuid>", "status": "pending", ...}
-
-It stores and wakes SEND; it never touches the browser. Whatever is wrong is answered as
-`{"success": false, "error": "<one sentence>"}`. A local API can be reached by every web
-page that is open on this machine, so `Host` must be one of ours, the content type must
-be JSON, and a call without the turn's token or a secret must come from this machine.
-"""
+"""The application: whose call is it, which turn does it answer, what becomes of it."""
 
 from __future__ import annotations
 
-import errno
 import hmac
 import io
 import json
 import logging
-import socket
-import threading
-import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from dataclasses import field
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -31,19 +15,11 @@ from bottle import Bottle
 from bottle import HTTPError
 from bottle import HTTPResponse
 from bottle import request
-from waitress import wasyncore
-from waitress.channel import HTTPChannel
-from waitress.server import create_server
-from waitress.task import ErrorTask
 
 from airbot.ai import CALLBACK_PATH
-from airbot.ai import ReplyRefused
-from airbot.ai import clean_reply
 from airbot.ai import is_token
-from airbot.airbnb import thread_id_from
 from airbot.config import Config
 from airbot.config import is_loopback
-from airbot.exceptions import CannotListen
 from airbot.exceptions import StorageError
 from airbot.models import Reply
 from airbot.models import ReplyStatus
@@ -51,32 +27,13 @@ from airbot.models import Turn
 from airbot.models import TurnStatus
 from airbot.models import utcnow
 from airbot.storage import Storage
+from airbot.webhook.form import Call
+from airbot.webhook.form import Refused
+from airbot.webhook.form import read_call
 
 logger = logging.getLogger(__name__)
 
-MAX_BODY = 64 * 1024
-MAX_SENDER = 200
 QUEUED = "Réponse IA ajoutée à la queue d'envoi"
-ACTIONS = ("reply", "ignore")
-
-
-class Refused(Exception):
-    """A call that is answered with an HTTP status and one sentence."""
-
-    def __init__(self, status: int, error: str) -> None:
-        super().__init__(error)
-        self.status = status
-
-
-@dataclass(frozen=True)
-class Call:
-    """A callback whose form has been checked."""
-
-    thread_id: str
-    message: str | None = field(repr=False)
-    sender: str
-    action: str
-    message_id: str | None
 
 
 class Webhook:
@@ -103,7 +60,7 @@ class Webhook:
     def _post(self) -> HTTPResponse:
         try:
             turn = self._authorized_turn()
-            call = _read_call(self._config.send.max_chars)
+            call = read_call(self._config.send.max_chars)
             answer = self._take(turn, call)
         except Refused as e:
             logger.warning("refused with %d: %s", e.status, e)
@@ -211,74 +168,6 @@ def _success(call: Call, outbox_id: str | None, status: str) -> dict[str, Any]:
     }
 
 
-# The form of a call
-
-
-def _read_call(max_chars: int) -> Call:
-    body = _read_json()
-    conversation_id = _text(body, "conversation_id", 200)
-    thread_id = thread_id_from(conversation_id)
-    if thread_id is None:
-        raise Refused(400, "conversation_id is not a conversation of Airbnb's")
-    action = body.get("action", "reply")
-    if action not in ACTIONS:
-        raise Refused(400, "action must be reply or ignore")
-    sender = _text(body, "sender", MAX_SENDER)
-    if not sender.isprintable():
-        raise Refused(400, "sender holds a control character")
-    message_id = None
-    if body.get("message_id") is not None:
-        message_id = _text(body, "message_id", 200)
-    message = _message(body, max_chars) if action == "reply" else None
-    return Call(thread_id, message, sender, action, message_id)
-
-
-def _read_json() -> dict[str, Any]:
-    kind, _, charset = (request.content_type or "").lower().partition(";")
-    if kind.strip() != "application/json":
-        raise Refused(415, "Content-Type must be application/json")
-    if "charset" in charset and charset.split("=")[-1].strip(' "') != "utf-8":
-        raise Refused(415, "the charset must be utf-8")
-    raw = request.environ["wsgi.input"].read(MAX_BODY + 1)
-    if len(raw) > MAX_BODY:
-        raise Refused(413, f"the body is larger than {MAX_BODY} bytes")
-    try:
-        body = json.loads(raw.decode("utf-8"), parse_constant=_no_constant)
-    except (ValueError, RecursionError):
-        raise Refused(400, "the body is not JSON in UTF-8") from None
-    if not isinstance(body, dict):
-        raise Refused(400, "the body must be a JSON object")
-    return body
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _text(body: dict[str, Any], name: str, longest: int) -> str:
-    value = body.get(name)
-    if value is None:
-        raise Refused(400, f"{name} is missing")
-    if not isinstance(value, str):
-        raise Refused(400, f"{name} must be a string")
-    if not value.strip():
-        raise Refused(400, f"{name} is empty")
-    if len(value) > longest:
-        raise Refused(400, f"{name} is longer than {longest} characters")
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise Refused(400, f"{name} holds half a character") from None
-    return value
-
-
-def _message(body: dict[str, Any], max_chars: int) -> str:
-    try:
-        return clean_reply(_text(body, "message", MAX_BODY), max_chars)
-    except ReplyRefused as e:
-        raise Refused(400, str(e)) from None
-
-
 def _host_of(netloc: str) -> str:
     """The host of `host:port`, in lower case; "" when it is none."""
     try:
@@ -310,74 +199,3 @@ def _error_page(e: HTTPError) -> bytes:
     e.content_type = "application/json; charset=utf-8"
     text = json.dumps({"success": False, "error": sentence or e.status_line})
     return text.encode()
-
-
-# The server
-
-
-class _JsonErrorTask(ErrorTask):  # type: ignore[misc]
-    """What waitress refuses by itself (too large, malformed) is JSON, too."""
-
-    def execute(self) -> None:
-        error = self.request.error
-        body = json.dumps({"success": False, "error": error.reason.lower()}).encode()
-        self.status = f"{error.code} {error.reason}"
-        self.close_on_finish = True
-        self.response_headers = [
-            ("Content-Type", "application/json; charset=utf-8"),
-            ("Content-Length", str(len(body))),
-            ("Connection", "close"),
-        ]
-        self.content_length = len(body)
-        self.write(body)
-
-
-class _Channel(HTTPChannel):  # type: ignore[misc]
-    error_task_class = _JsonErrorTask
-
-
-class WebhookServer:
-    """waitress in a thread of its own; bound when it is made."""
-
-    def __init__(self, webhook: Webhook, host: str, port: int) -> None:
-        try:
-            # One address, or waitress makes a server of several kinds of sockets.
-            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-            self._server = create_server(
-                webhook.app,
-                host=found[0][4][0],
-                port=port,
-                threads=4,
-                connection_limit=50,
-                channel_timeout=30,
-                max_request_body_size=MAX_BODY + 1,  # it refuses from there on
-                max_request_header_size=16 * 1024,
-                ident=None,
-            )
-        except OSError as e:
-            why = "is in use" if e.errno == errno.EADDRINUSE else f"says: {e.strerror}"
-            raise CannotListen(f"{host} port {port} {why}") from e
-        self._server.channel_class = _Channel
-        self.port = int(self._server.effective_port)
-        self._thread = threading.Thread(target=self._run, name="webhook", daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def _run(self) -> None:
-        self._server.run()
-
-    def stop(self, timeout_s: float = 3.0) -> None:
-        """Answer what is in hand, then close.
-
-        waitress has no public way to stop from another thread (Pylons/waitress #372):
-        close() races with select(). A thunk on its trigger runs in the loop's thread.
-        """
-        if not self._thread.is_alive():
-            self._server.close()
-            return
-        self._server.task_dispatcher.shutdown(timeout=timeout_s)
-        time.sleep(0.05)  # lets the loop write out the last answer
-        channels = self._server._map
-        self._server.trigger.pull_trigger(lambda: wasyncore.close_all(channels))
-        self._thread.join(timeout_s)

@@ -1,0 +1,23 @@
+"""The webhook: the AI's answers come in here. Bottle on waitress, in its own thread.
+
+    POST /api/ai/webhook-simple
+    {"conversation_id": "TWVz...", "message": "Yes, it is.", "sender": "AI"}
+    -> 200 {"success": true, "outbox_id": "<uuid>", "status": "pending", ...}
+
+It stores and wakes SEND; it never touches the browser. Whatever is wrong is answered as
+`{"success": false, "error": "<one sentence>"}`. A local API can be reached by every web
+page that is open on this machine, so `Host` must be one of ours, the content type must
+be JSON, and a call without the turn's token or a secret must come from this machine.
+
+    app.py     whose call it is, which turn it answers, what becomes of it
+    form.py    what a call must look like
+    server.py  waitress, started and stopped
+"""
+
+from __future__ import annotations
+
+from airbot.webhook.app import Webhook
+from airbot.webhook.form import MAX_BODY
+from airbot.webhook.server import WebhookServer
+
+__all__ = ["MAX_BODY", "Webhook", "WebhookServer"]
