@@ -292,12 +292,28 @@ def test_a_reply_that_became_too_old_is_not_sent(desk: Desk, call: int) -> None:
     assert desk.posted() == [] and desk.airbnb.composer == ""
 
 
-def test_a_text_that_the_guest_unsends_needs_no_answer(desk: Desk) -> None:
+def test_a_text_that_the_guest_unsends_before_the_claim_needs_no_answer(
+    desk: Desk,
+) -> None:
     desk.queue(REPLY)
-    (text,) = desk.site.messages(desk.thread)
-    desk.airbnb.before("ask_thread", lambda: desk.site.unsend(text), call=2)
+    desk.site.unsend(desk.site.messages(desk.thread)[0])
+    desk.clock.advance(45)
+    desk.syncer.run()
     assert desk.later(0).status == "cancelled"
     assert desk.posted() == []
+
+
+@pytest.mark.parametrize("verb", ["edit", "unsend"])
+def test_what_the_guest_edits_after_the_claim_changes_nothing(
+    desk: Desk, verb: str
+) -> None:
+    desk.queue(REPLY)
+    (text,) = desk.site.messages(desk.thread)
+    words = ("Is it free?",) if verb == "edit" else ()
+    change = getattr(desk.site, verb)
+    desk.airbnb.before("ask_thread", lambda: change(text, *words), call=2)
+    assert desk.later(0).status == "sent"
+    assert desk.posted() == [REPLY]
 
 
 def test_a_card_or_photo_before_the_press_changes_nothing(desk: Desk) -> None:
