@@ -69,7 +69,7 @@ def _run(parsed: argparse.Namespace) -> int:
     if parsed.dry_run:
         return daemon.run_dry(config)
     if parsed.once:
-        return daemon.run_once(config, parsed.wait)
+        return _end_now(daemon.run_once(config, parsed.wait))
     return _end_now(daemon.Daemon(config).run())
 
 

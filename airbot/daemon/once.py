@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
@@ -46,20 +47,24 @@ def _ask_and_send(parts: Parts, wait_s: float) -> None:
     pool = ThreadPoolExecutor(ASK_THREADS, thread_name_prefix="ask")
     try:
         _send(parts)
+        asking: list[Future[bool]] = []
         while time.monotonic() < end and parts.storage.turns.waits_for_answer(until):
-            asking = [pool.submit(parts.asker.ask_one) for _ in range(ASK_THREADS)]
-            while not all(future.done() for future in asking):
-                _send_if_wanted(parts)
-            if not any(future.result() for future in asking):
-                _send_if_wanted(parts)
+            asking = [future for future in asking if not _is_over(future)]
+            while len(asking) < ASK_THREADS:
+                asking.append(pool.submit(parts.asker.ask_one))
+            if parts.send_wanted.wait(LOOK_EVERY_S):
+                _send(parts)
         _send(parts)
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _send_if_wanted(parts: Parts) -> None:
-    if parts.send_wanted.wait(LOOK_EVERY_S):
-        _send(parts)
+def _is_over(future: Future[bool]) -> bool:
+    """Has it ended? A full disk in it is our own trouble, too."""
+    if not future.done():
+        return False
+    future.result()
+    return True
 
 
 def _send(parts: Parts) -> None:

@@ -15,7 +15,11 @@ import logging
 import signal
 import threading
 from collections.abc import Callable
+from pathlib import Path
+from traceback import extract_tb
 
+from apscheduler.events import EVENT_JOB_ERROR
+from apscheduler.events import JobExecutionEvent
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
@@ -25,6 +29,7 @@ from airbot.daemon.notify import Notifier
 from airbot.daemon.parts import Parts
 from airbot.daemon.parts import running_parts
 from airbot.daemon.watch import Watch
+from airbot.exceptions import StorageError
 from airbot.models import utcnow
 from airbot.sync import SyncResult
 
@@ -112,6 +117,7 @@ class Daemon:
         for number in range(ASK_THREADS):
             every(ASK_EVERY_S, f"ask-{number}", lambda: self._ask(parts), "ask")
         every(BEAT_EVERY_S, "beat", watch.beat, "default")
+        scheduler.add_listener(_tell_bug, EVENT_JOB_ERROR)
         return scheduler
 
     # The jobs
@@ -141,8 +147,11 @@ class Daemon:
 
     def _ask(self, parts: Parts) -> None:
         self._ask_wanted.clear()
-        while not self._stop.is_set() and parts.asker.ask_one():
-            pass
+        try:
+            while not self._stop.is_set() and parts.asker.ask_one():
+                pass
+        except StorageError as e:
+            logger.error("%s; nobody is asked until it can be recorded", e)
 
     def _hands_off(self) -> bool:
         return self._stop.is_set() or self._aside.is_set()
@@ -200,3 +209,16 @@ class Daemon:
         if not closed.wait(FINISH_S):
             parts.browser.kill()  # a call that hangs in it fails now
             closed.wait(CLOSE_S)
+
+
+def _tell_bug(event: JobExecutionEvent) -> None:
+    """A job failed in a way that nobody foresaw: where, but not with what in hand.
+
+    An exception's own text may hold what a guest wrote.
+    """
+    where = " < ".join(
+        f"{Path(frame.filename).name}:{frame.lineno} {frame.name}"
+        for frame in reversed(extract_tb(event.exception.__traceback__)[-5:])
+    )
+    name = type(event.exception).__name__
+    logger.error("%s failed, please report this: %s in %s", event.job_id, name, where)
