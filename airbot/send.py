@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from datetime import timedelta
 
@@ -83,16 +84,8 @@ class Sender:
         )
         if reply is None:
             return False
-        try:
-            self._send(reply)
-        except ThreadNotShown as e:
-            self._not_shown(reply, e)
-        except ReplyNotTyped as e:
-            self._try_later(reply, str(e))
-        except SiteError as e:
-            # Not this reply's fault: it waits for the session, and is not counted.
-            self._outbox.release(reply, str(e))
-            raise
+        if pressed := self._go_to_the_boundary(reply):
+            self._press(pressed)
         return True
 
     def settle_one(self) -> bool:
@@ -105,19 +98,48 @@ class Sender:
 
     # Before the boundary
 
-    def _send(self, reply: Reply) -> None:
+    def _go_to_the_boundary(self, reply: Reply) -> Reply | None:
+        """Everything up to the press; the row on record as pressed, or None.
+
+        No error from here can mean that something was sent.
+        """
+        try:
+            reading = self._type(reply)
+        except ThreadNotShown as e:
+            self._not_shown(reply, e)
+        except ReplyNotTyped as e:
+            self._try_later(reply, str(e))
+        except SiteError as e:
+            # Not this reply's fault: it waits for the session, and is not counted.
+            self._outbox.release(reply, str(e))
+            raise
+        else:
+            if reading is not None:
+                anchor = reading.messages[-1].id if reading.messages else None
+                return self._outbox.start_press(reply, anchor, self._now())
+        return None
+
+    def _type(self, reply: Reply) -> Reading | None:
+        """Type the reply where it belongs; the last reading before the press.
+
+        None when it may not be sent (any more); no draft is left then.
+        """
         reading = self._site.ask_thread(reply.thread_id)
         if not self._may_send(reply, reading):
-            return
+            return None
         self._site.open_thread(reply.thread_id)
         self._site.type_reply(reply.message)
-        reading = self._site.ask_thread(reply.thread_id)
-        if not self._may_send(reply, reading):
-            self._site.empty_composer()
-            return
-        self._site.check_typed(reply.thread_id, reply.message)
-        anchor = reading.messages[-1].id if reading.messages else None
-        self._press(self._outbox.start_press(reply, anchor, self._now()))
+        try:
+            reading = self._site.ask_thread(reply.thread_id)
+            if self._may_send(reply, reading):
+                self._site.check_typed(reply.thread_id, reply.message)
+                return reading
+        except (SiteError, ThreadNotShown):
+            with suppress(SiteError):
+                self._site.empty_composer()
+            raise
+        self._site.empty_composer()
+        return None
 
     def _may_send(self, reply: Reply, reading: Reading) -> bool:
         if reply.presses and self._arrived_after_all(reply, reading):

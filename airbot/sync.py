@@ -71,11 +71,14 @@ class Syncer:
         """Read what is new. `between_threads` is called after each thread."""
         result = SyncResult()
         seen = self._storage.inbox.seen_marks()
+        met: set[str] = set()  # priority rows come again on every page
         finished = self._storage.session.walk_finished()
         full = not finished or time.monotonic() >= self._full_at
         for page in self._pages(full):
-            changed = [t for t in page.threads if t.mark and t.mark != seen.get(t.id)]
-            result.threads += len(page.threads)
+            fresh = [t for t in page.threads if t.id not in met]
+            changed = [t for t in fresh if t.mark and t.mark != seen.get(t.id)]
+            met.update(thread.id for thread in fresh)
+            result.threads += len(fresh)
             result.changed += len(changed)
             if changed:
                 self._storage.session.set_walk_finished(False)

@@ -75,7 +75,9 @@ def make_config(tmp_path: Path) -> Callable[..., Config]:
     """Settings for loopback: `make_config(send__settle_sec="1")`."""
 
     def make(
-        site_url: str = "http://127.0.0.1:1", ai_url: str = "http://127.0.0.1:1/ai", **values: str
+        site_url: str = "http://127.0.0.1:1",
+        ai_url: str = "http://127.0.0.1:1/ai",
+        **values: str,
     ) -> Config:
         return sandbox_config(site_url, ai_url, tmp_path, **values)
 

@@ -94,8 +94,11 @@ def die() -> None:
 
 
 def arm(point: str) -> None:
-    """Let this process be killed at a point."""
+    """Let this process be killed at a point, or `random:` after so many ms."""
     side, step, *milliseconds = point.split(":")
+    if side == "random":
+        threading.Timer(int(step) / 1000, die).start()
+        return
     room, name = step.split(".")
     real = getattr(ROOMS[room], name)
 

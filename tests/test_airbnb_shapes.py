@@ -10,6 +10,10 @@ from datetime import datetime
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import given
+from hypothesis import settings
+from hypothesis import strategies as st
 
 from airbot.airbnb import pages
 from airbot.airbnb import questions
@@ -745,3 +749,91 @@ def test_a_refusal_is_a_4xx_or_errors_in_the_sites_words(
 ) -> None:
     sentence = pages.refusal(status, body)
     assert sentence is None if said is None else said in (sentence or "")
+
+
+# Whatever the site does, we say which part we missed
+
+
+def paths(value: Any, here: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """The way to every node of an answer."""
+    found = [here] if here else []
+    items: Any = value.items() if isinstance(value, dict) else ()
+    items = enumerate(value) if isinstance(value, list) else items
+    for key, child in items:
+        found += paths(child, (*here, key))
+    return found
+
+
+ODD = st.sampled_from(
+    [
+        None,
+        "",
+        "x",
+        "１２",
+        b64("User", "5"),
+        0,
+        -1,
+        2.5,
+        True,
+        [],
+        ["x"],
+        [None],
+        {},
+        {"node": 1},
+    ]
+)
+INBOX = inbox_answer(node(), node("2470000002"), cursor="abc")
+THREAD = thread_answer(
+    text_item("1"),
+    text_item("2", OWN),
+    card_item("3", GUEST, "TEMPLATE_CONTENT", "X"),
+    text_item("4", hydratedContent={"content": {"subMessages": [{"body": "a"}]}}),
+)
+
+
+def spoiled(answer: Json, path: tuple[Any, ...], odd: Any, gone: bool) -> Json:
+    data = copy.deepcopy(answer)
+    parent: Any = data
+    for key in path[:-1]:
+        parent = parent[key]
+    if gone:
+        del parent[path[-1]]
+    else:
+        parent[path[-1]] = odd
+    return data
+
+
+FUZZ = settings(
+    max_examples=400, deadline=None, suppress_health_check=list(HealthCheck)
+)
+
+
+@FUZZ
+@given(st.sampled_from(paths(INBOX)), ODD, st.booleans())
+def test_a_spoiled_list_is_read_or_named(
+    path: tuple[Any, ...], odd: Any, gone: bool
+) -> None:
+    data = spoiled(INBOX, path, odd, gone)
+    shapes.lists_threads(data)
+    try:
+        page = inbox_page(data, asked_as="77")
+    except SiteChanged as e:
+        assert e.missing
+    else:
+        assert all(isinstance(t.id, str) and t.title is not None for t in page.threads)
+
+
+@FUZZ
+@given(st.sampled_from(paths(THREAD)), ODD, st.booleans())
+def test_a_spoiled_thread_is_read_or_named(
+    path: tuple[Any, ...], odd: Any, gone: bool
+) -> None:
+    data = spoiled(THREAD, path, odd, gone)
+    shapes.lacks_messages(data)
+    try:
+        reading = read(data)
+    except (SiteChanged, ThreadNotShown) as e:
+        assert str(e)
+    else:
+        assert all(isinstance(m.sender, str) for m in reading.messages)
+        assert all(m.body is not None for m in reading.messages if m.kind == Kind.TEXT)

@@ -29,6 +29,7 @@ from airbot.storage import Storage
 RUNNER = Path(__file__).with_name("run_airbot.py")
 CHAINS = 4
 LIFE_S = 40.0
+KILLS = 200
 SETTINGS = ("sync__interval_sec=1", "send__interval_sec=1", "send__settle_sec=1") + (
     "ai__answer_within_sec=3",
     "send__max_per_hour=1000000",
@@ -38,8 +39,9 @@ SETTINGS = ("sync__interval_sec=1", "send__interval_sec=1", "send__settle_sec=1"
 class Chain:
     """One host's account through many lives of the program."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, guests: int) -> None:
         self.folder = folder
+        self.guests = guests  # how many write before each life
         self.site = AirbnbSite()
         self.site.clock_offset_s = 10.0
         self.site.poll_s = 30.0
@@ -50,9 +52,10 @@ class Chain:
         """What stands in each point's thread from the host's side, at the end."""
         with self.site, self.ai:
             for point in points:
-                self._meet_guest(point)
+                for number in range(self.guests):
+                    self._meet_guest(f"{point} #{number}")
                 self._live(point)
-                if point in crash.BOUNDARY or point.startswith("random"):
+                if point in crash.BOUNDARY or self.guests > 1:
                     # A second death at the same reply's last press would, rightly,
                     # leave it to a person.
                     self._live_on()
@@ -97,7 +100,11 @@ class Chain:
     def _is_settled(self, storage: Storage) -> bool:
         counts = storage.desk.counts()
         open_turns = counts["turns"].keys() & {"new", "asked"}
-        open_rows = counts["queue_outbox"].keys() & {"pending", "processing", "uncertain"}
+        open_rows = counts["queue_outbox"].keys() & {
+            "pending",
+            "processing",
+            "uncertain",
+        }
         answered = all(self.site.posted(thread) for thread in self.threads.values())
         return answered and not open_turns and not open_rows
 
@@ -109,12 +116,14 @@ def _wait_for(done: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
-def _run_chains(tmp_path: Path, points: list[str]) -> dict[str, list[str]]:
+def _run_chains(
+    tmp_path: Path, points: list[str], guests: int = 1
+) -> dict[str, list[str]]:
     """The points, dealt out to several chains that run at the same time."""
     chains = []
     for number in range(CHAINS):
         (tmp_path / str(number)).mkdir()
-        chains.append(Chain(tmp_path / str(number)))
+        chains.append(Chain(tmp_path / str(number), guests))
     with ThreadPoolExecutor(CHAINS) as pool:
         ran = [
             pool.submit(chain.run, points[number::CHAINS])
@@ -137,6 +146,20 @@ def test_killed_at_every_named_point_every_guest_is_answered_exactly_once(tmp_pa
     _print_table(stands)
     wrong = {point: len(texts) for point, texts in stands.items() if len(texts) != 1}
     assert not wrong
+
+
+@pytest.mark.crash
+@pytest.mark.browser
+def test_killed_at_two_hundred_random_moments(tmp_path):
+    """Half of them within 150 ms of the press, with three guests in flight."""
+    dice = random.Random()
+    near = [f"during:site.press_send:{dice.randint(0, 150)}" for _ in range(KILLS // 2)]
+    anywhere = [f"random:{dice.randint(300, 4000)}" for _ in range(KILLS // 2)]
+    points = [f"{point}:{n}" for n, point in enumerate(near + anywhere)]
+    dice.shuffle(points)
+    stands = _run_chains(tmp_path, points, guests=3)
+    _print_table(stands)
+    assert not {point: texts for point, texts in stands.items() if len(texts) != 1}
 
 
 def test_every_commit_of_the_program_is_a_named_point():

@@ -642,7 +642,7 @@ def test_a_refusal_keeps_the_sites_sentence_without_the_replys_words() -> None:
     sentence = "We hid “parking” since parking is not allowed"
     outcome = PressOutcome(requested=True, refused=True, sentence=sentence)
     verdict = policy.judge(reply(), outcome, reading("g1"))
-    assert verdict.reason == "We hid “parking” since … is not allowed"
+    assert verdict.reason == "We hid “…” since … is not allowed"
     silent = PressOutcome(requested=True, refused=True)
     assert policy.judge(reply(), silent, reading("g1")).reason
 

@@ -16,11 +16,11 @@ import test_logs as L
 import test_policy as P
 import test_storage as S
 import test_webhook as W
-from test_logs import logging_as_before
-from test_webhook import api
-from test_webhook import serve
-from test_webhook import server
-from test_webhook import switch
+from test_logs import logging_as_before  # noqa: F401
+from test_webhook import api  # noqa: F401
+from test_webhook import serve  # noqa: F401
+from test_webhook import server  # noqa: F401
+from test_webhook import switch  # noqa: F401
 
 from airbot import policy
 from airbot.models import ReplyStatus

@@ -21,6 +21,7 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
+from airbot.browser import Browser
 from airbot.sandbox.site import AirbnbSite
 
 INBOX = "ViaductInboxData"
@@ -65,9 +66,10 @@ def site() -> Iterator[AirbnbSite]:
 
 
 @pytest.fixture(scope="module")
-def context() -> Iterator[BrowserContext]:
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    browser.close()  # one Playwright a thread; the next job starts it again
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
+        chromium = playwright.chromium.launch(
             executable_path=next(filter(os.path.exists, CHROMIUM), None),
             args=[
                 "--no-sandbox",
@@ -79,8 +81,8 @@ def context() -> Iterator[BrowserContext]:
                 "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
             ],
         )
-        yield browser.new_context()
-        browser.close()
+        yield chromium.new_context()
+        chromium.close()
 
 
 @pytest.fixture

@@ -8,12 +8,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from fakes import Desk
 from fakes import FakeAirbnb
 
+from airbot import policy
 from airbot.airbnb import shapes
 from airbot.config import Config
 from airbot.exceptions import ChallengeShown
@@ -723,3 +725,118 @@ def test_no_word_of_guest_or_reply_is_logged_or_noted(
     desk.syncer.run()
     assert caplog.records
     assert CANARY not in words_on_record(desk, caplog)
+
+
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize("error", SITE_ERRORS, ids=lambda e: type(e).__name__)
+def test_trouble_at_the_press_leaves_it_uncertain_until_it_is_read(
+    desk: Desk, error: SiteError, late: bool
+) -> None:
+    desk.queue(REPLY)
+    desk.airbnb.fail("press_send", error, late=late)
+    with pytest.raises(type(error)):
+        desk.later(0)
+    reply = desk.reply()
+    assert (reply.status, reply.attempts, reply.presses) == ("uncertain", 1, 1)
+    assert reply.last_error == str(error)
+    assert desk.later(16).status == ("sent" if late else "uncertain")
+    assert desk.airbnb.calls.count("press_send") == 1
+
+
+@pytest.mark.parametrize("swallowed", [False, True])
+@pytest.mark.parametrize(
+    "error", [*SITE_ERRORS, ThreadNotShown("not shown")], ids=lambda e: type(e).__name__
+)
+def test_trouble_while_proving_leaves_it_uncertain_until_it_is_read(
+    desk: Desk, error: Exception, swallowed: bool
+) -> None:
+    desk.queue(REPLY)
+    desk.site.trouble.send = "swallow" if swallowed else None
+    desk.airbnb.fail("open_thread", error, call=2)
+    with suppress(SiteError):
+        desk.later(0)
+    reply = desk.reply()
+    assert (reply.status, reply.attempts, reply.presses) == ("uncertain", 1, 1)
+    assert desk.later(16).status == ("uncertain" if swallowed else "sent")
+    assert desk.airbnb.calls.count("press_send") == 1
+
+
+@pytest.mark.parametrize(
+    "quoted",
+    [
+        'Please remove "{}" before sending',
+        "Please remove {}, then send",
+        "You wrote: {}",
+    ],
+)
+def test_a_refusal_that_quotes_the_reply_is_kept_without_the_quote(
+    desk: Desk, quoted: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.queue(f"Call 06 12 34 56 78 or www.{CANARY}.example")
+    for said in (f"www.{CANARY}.example", "06 12 34 56 78"):
+        words = quoted.format(said)
+        kept = policy.without_words_of(desk.reply().message, words)
+        assert said not in kept
+
+
+def test_later_runs_settle_even_after_session_trouble(desk):
+    """x"""
+    desk.queue(REPLY)
+    desk.site.trouble.send = "swallow"
+    desk.airbnb.fail("open_thread", SITE_ERRORS[0], call=2)
+    with pytest.raises(SiteError):
+        desk.later(0)
+    desk.site.trouble.send = None
+    desk.later(1)
+    assert desk.airbnb.calls.count("press_send") == 1
+
+
+@pytest.mark.parametrize("error", SITE_ERRORS, ids=lambda e: type(e).__name__)
+def test_no_draft_is_left_when_the_second_reading_fails(desk, error):
+    desk.queue(REPLY)
+    desk.airbnb.fail("ask_thread", error, 2)
+    with pytest.raises(SiteError):
+        desk.later(0)
+    assert desk.airbnb.composer == ""
+
+
+def test_twice_pressed_within_settle(desk):
+    desk.queue(REPLY)
+    desk.site.trouble.send, desk.site.trouble.send_times = "swallow", 1
+    desk.later(0)
+    desk.clock.advance(SETTLE_S + 0.1)
+    # trouble between second reading and press
+    desk.airbnb.fail("type_reply", SITE_ERRORS[0])
+    with pytest.raises(SiteError):
+        desk.sender.run()
+    assert desk.reply().status == "pending"
+    desk.sender.run()
+    assert desk.reply().status == "sent"
+
+
+def test_killed_between_second_reading_and_second_press(desk, make_config):
+    desk.queue(REPLY)
+    desk.site.trouble.send, desk.site.trouble.send_times = "swallow", 1
+    desk.later(0)
+    desk.airbnb.before("type_reply", _kill)
+    with pytest.raises(Killed):
+        desk.later(SETTLE_S + 1)
+    restarted(desk, make_config)
+    r = desk.later(1)
+    print(r)
+    assert r.status == "sent"
+    assert desk.posted() == [REPLY]
+
+
+@pytest.mark.parametrize("error", SITE_ERRORS, ids=lambda e: type(e).__name__)
+def test_a_cancelled_reply_stays_cancelled_when_the_composer_cannot_be_emptied(
+    desk: Desk, error: SiteError
+) -> None:
+    desk.queue(REPLY)
+    desk.airbnb.before("ask_thread", desk.host, call=2)
+    desk.airbnb.fail("empty_composer", error)
+    with suppress(SiteError):
+        desk.later(0)
+    assert desk.reply().status == "cancelled"
+    assert desk.later(1000).status == "cancelled"
+    assert desk.posted() == []

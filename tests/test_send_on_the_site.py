@@ -309,3 +309,26 @@ def test_a_composer_that_vanishes_while_typing_gives_no_word_away(
     said = [str(raised.value), str(desk.reply().last_error), caplog.text]
     assert desk.reply().status == "pending"
     assert CANARY not in "\n".join(said)
+
+
+@pytest.mark.parametrize("swallowed", [False, True])
+def test_a_browser_that_dies_behind_the_press_is_settled_by_reading(
+    desk: Desk, browser: Browser, monkeypatch: pytest.MonkeyPatch, swallowed: bool
+) -> None:
+    desk.queue(REPLY)
+    desk.site.trouble.send = "swallow" if swallowed else None
+    press = desk.airbnb.press_send
+
+    def dying() -> PressOutcome:
+        outcome = press()
+        browser.kill()
+        return outcome
+
+    with monkeypatch.context() as patch:
+        patch.setattr(desk.airbnb, "press_send", dying)
+        with pytest.raises(SiteUnavailable):
+            desk.later(0)
+    assert (desk.reply().status, desk.reply().presses) == ("uncertain", 1)
+    desk.site.trouble.send = None
+    assert desk.later(16).status == ("uncertain" if swallowed else "sent")
+    assert len(desk.posted()) == (0 if swallowed else 1)

@@ -430,7 +430,8 @@ def test_a_reply_waits_for_its_next_attempt(storage: Storage) -> None:
     reply_to(storage)
     held = claim(storage)
     assert held
-    released = storage.outbox.release(held, "not typed", later(15), counted=True)
+    storage.outbox.release(held, "not typed", later(15), counted=True)
+    released = storage.outbox.get(held.id)
     assert (released.status, released.attempts) == (ReplyStatus.PENDING, 1)
     assert released.last_error == "not typed"
     assert claim(storage, later(14)) is None

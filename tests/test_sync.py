@@ -495,3 +495,17 @@ def test_in_chromium_no_word_of_a_guest_is_logged(
     with pytest.raises(SiteUnavailable) as raised:
         real.read_after()
     assert "Kanarienvogel" not in caplog.text + str(raised.value)
+
+
+def test_priority_rows_that_every_page_repeats_are_read_once(inbox: Inbox) -> None:
+    inbox.site.trouble.page_size = 2
+    threads = [inbox.answered(f"Guest {hours}", hours) for hours in range(1, 11)]
+    calls = inbox.read_after(0)
+    assert calls.count("ask_thread") == len(threads)
+
+
+def test_each_thread_is_counted_once(inbox: Inbox) -> None:
+    inbox.site.trouble.page_size = 2
+    threads = [inbox.answered(f"Guest {hours}", hours) for hours in range(1, 11)]
+    result = inbox.syncer.run()
+    assert (result.threads, result.changed) == (10, 10)

@@ -109,6 +109,9 @@ def look_for(html: str | None = None) -> dict[str, Any]:
     return {"challenge": CHALLENGE, "login": LOGIN, "html": html}
 
 
+# Statuses of a send's answer that are about the session, not about the message.
+NOT_ABOUT_THE_MESSAGE = frozenset({420, 429})
+
 # 3. Where are we?
 
 
@@ -214,7 +217,9 @@ def refusal(status: int | None, body: str | None) -> str | None:
     """
     data = parse(body or "")
     errors = data.get("errors") if isinstance(data, dict) else None
-    if not errors and (status is None or not 400 <= status < 500):
+    if status is None or status >= 500:
+        return None  # it may have been stored all the same
+    if not errors and status < 400:
         return None
     first = errors[0] if isinstance(errors, list) and errors else None
     said = first.get("message") if isinstance(first, dict) else None

@@ -64,14 +64,17 @@ class Question:
             query = dict(parse_qsl(urlsplit(self.url).query))
             found = pages.parse(query.get("variables", ""))
         else:
-            found = (pages.parse(self.body) or {}).get("variables")
+            found = shapes.find(pages.parse(self.body), "variables")
         return found if isinstance(found, dict) else {}
 
     def asking(self, **changed: Any) -> Question:
         """The same question with other variables."""
         variables = {**self.variables(), **changed}
         if self.body is not None:
-            body = {**pages.parse(self.body), "variables": variables}
+            asked = pages.parse(self.body)
+            if not isinstance(asked, dict):
+                raise SiteChanged("JSON in the page's own question")
+            body = {**asked, "variables": variables}
             return replace(self, body=json.dumps(body))
         parts = urlsplit(self.url)
         query = dict(parse_qsl(parts.query, keep_blank_values=True))

@@ -102,10 +102,17 @@ def items_at(node: Json, path: str, where: str) -> list[Json]:
 
 def time_at(node: Json, key: str, where: str) -> datetime:
     """Milliseconds since 1970, in a string: "1777155446059"."""
-    value = get(node, key, where)
-    if not is_number(str(value)):
+    at = _moment(get(node, key, where))
+    if at is None:
         raise SiteChanged(f"milliseconds at {where}.{key}")
-    return datetime.fromtimestamp(int(value) / 1000, UTC)
+    return at
+
+
+def _moment(value: Json) -> datetime | None:
+    text = str(value)
+    if not is_number(text) or len(text) > 14:  # 14 digits last until the year 5138
+        return None
+    return datetime.fromtimestamp(int(text) / 1000, UTC)
 
 
 # The list
@@ -130,7 +137,9 @@ def inbox_page(data: Json, asked_as: str | None, site_time: datetime) -> InboxPa
         for node in _thread_nodes(connection, where):
             thread = thread_from(node, own_id, where)
             threads.setdefault(thread.id, thread)  # priority rows repeat
-    return InboxPage(own_id, tuple(threads.values()), _next_cursor(main), site_time)
+    return InboxPage(
+        own_id, tuple(threads.values()), _next_cursor(main, where), site_time
+    )
 
 
 def _messaging_inbox(data: Json) -> tuple[dict[str, Json], str]:
@@ -164,9 +173,11 @@ def _thread_nodes(connection: Json, where: str) -> Iterator[Json]:
         yield get(edge, "node", f"{where}.edges[]")
 
 
-def _next_cursor(connection: dict[str, Json]) -> str | None:
-    page = connection.get("pageInfo") or {}
-    return page.get("endCursor") if page.get("hasNextPage") else None
+def _next_cursor(connection: dict[str, Json], where: str) -> str | None:
+    page = get(connection, "pageInfo", where)
+    if not find(page, "hasNextPage"):
+        return None
+    return text_at(page, "endCursor", f"{where}.pageInfo")
 
 
 def thread_from(node: Json, own_id: str, where: str) -> Thread:
@@ -199,10 +210,11 @@ def participants(node: Json, where: str) -> dict[str, Participant]:
     for edge in items_at(node, "participants.edges", where):
         person = get(edge, "node", path)
         account_id = text_at(person, "accountId", f"{path}.node")
+        name = find(person, "enrichedParticipantInfo.name")
         people[account_id] = Participant(
             account_id,
             text_at(person, "participantRole", f"{path}.node"),
-            find(person, "enrichedParticipantInfo.name"),
+            name if isinstance(name, str) else None,
         )
     return people
 
@@ -215,9 +227,11 @@ def _standard_text(node: Json, key: str) -> str | None:
 
 
 def _tag_value(node: Json, name: str) -> str | None:
-    for tag in node.get("userThreadTags") or ():
-        if find(tag, "userThreadTagName") == name and tag.get("additionalValues"):
-            return str(tag["additionalValues"][0])
+    tags = node.get("userThreadTags")
+    for tag in tags if isinstance(tags, list) else ():
+        values = find(tag, "additionalValues")
+        if find(tag, "userThreadTagName") == name and isinstance(values, list):
+            return str(values[0]) if values else None
     return None
 
 
@@ -252,8 +266,8 @@ def _activity(node: Json, newest: Json | None) -> datetime | None:
         node.get("mostRecentInboxActivityAtMsFromROS"),
         find(newest, "createdAtMs"),
     ):
-        if value and is_number(str(value)):
-            return datetime.fromtimestamp(int(value) / 1000, UTC)
+        if (at := _moment(value)) is not None:
+            return at
     return None
 
 

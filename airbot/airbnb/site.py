@@ -354,11 +354,15 @@ def _is_over(exchanges: list[Exchange]) -> bool:
 
 
 def _outcome(exchanges: list[Exchange]) -> PressOutcome:
+    """What became of the page's send request.
+
+    Raises what a challenge, an ended session or a rate limit in its answer means.
+    """
     sends = [e for e in exchanges if pages.is_send(e.method, e.url)]
     if not sends:
         requested = any(pages.may_be_send(e.method, e.url) for e in exchanges)
         return PressOutcome(requested)
-    refusals = [_refusal(e) for e in sends]
+    refusals = [_refusal(exchange) for exchange in sends]
     if all(refusal is not None for refusal in refusals):
         return PressOutcome(True, refused=True, sentence=refusals[-1])
     return PressOutcome(True)
@@ -366,4 +370,9 @@ def _outcome(exchanges: list[Exchange]) -> PressOutcome:
 
 def _refusal(exchange: Exchange) -> str | None:
     answer = exchange.answer()
-    return pages.refusal(exchange.status, answer.text if answer else None)
+    text = answer.text if answer else ""
+    if exchange.status == 401:
+        pages.check_unauthorized(text, "the answer to the message")
+    if exchange.status in pages.NOT_ABOUT_THE_MESSAGE:
+        pages.check_status(exchange.status, "the message")
+    return pages.refusal(exchange.status, text)

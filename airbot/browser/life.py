@@ -124,6 +124,8 @@ class Browser:
             raise SiteUnavailable(f"{what}: {in_words(e)}") from None
         finally:
             timer.cancel()
+            if expired.is_set():
+                timer.join()  # else it could still end the next browser
 
     def _expire(self, expired: threading.Event) -> None:
         expired.set()

@@ -82,8 +82,10 @@ class Gate:
     def _run(self, name: str, job: Callable[[], object]) -> bool:
         started_at, clock = self._now(), time.monotonic()
         try:
-            outcome, failed = str(job()), False
-            self._well()
+            done = job()
+            outcome, failed = str(done), False
+            if done:  # a SEND without a reply has asked Airbnb nothing
+                self._well()
         except SiteError as e:
             outcome, failed = str(e), True
             self._trouble(e)

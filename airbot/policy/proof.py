@@ -23,6 +23,8 @@ from airbot.models import ReplyStatus
 
 MAX_PRESSES = 2
 RECOGNISED = 0.5  # similarity from which a changed text is still our own
+# What stands in the place of contact details: "(Phone number hidden by Airbnb)".
+HIDDEN = re.compile(r"\([^()]{0,40}[Hh]idden by Airbnb\)")
 LATE_READING = timedelta(minutes=10)
 BACKOFF_FIRST_S = 15.0
 BACKOFF_CAP_S = 900.0
@@ -142,8 +144,11 @@ def settle(
 
 def without_words_of(reply: str, sentence: str) -> str:
     """The site's sentence without what it quotes of the reply."""
-    words = {word for word in re.findall(r"\S{4,}", reply)}
-    return " ".join("…" if part in words else part for part in sentence.split())
+    words = {w for w in re.findall(r"\w{2,}", reply) if len(w) > 3 or w.isdigit()}
+    if not words:
+        return sentence
+    quoted = "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
+    return re.sub(rf"(?<!\w)(?:{quoted})(?!\w)", "…", sentence)
 
 
 def normalise(text: str) -> str:
@@ -153,9 +158,12 @@ def normalise(text: str) -> str:
     return " ".join(visible.split())
 
 
-def is_recognisable(a: str, b: str) -> bool:
-    """Is one recognisably the other, although the site changed some of it?"""
-    matcher = SequenceMatcher(None, normalise(a), normalise(b), autojunk=False)
+def is_recognisable(shown: str, reply: str) -> bool:
+    """Is `shown` recognisably the reply, although the site changed some of it?"""
+    parts = [re.escape(part) for part in HIDDEN.split(normalise(shown))]
+    if len(parts) > 1 and any(parts):
+        return re.fullmatch(".+?".join(parts), normalise(reply)) is not None
+    matcher = SequenceMatcher(None, normalise(shown), normalise(reply), autojunk=False)
     return matcher.real_quick_ratio() >= RECOGNISED and matcher.ratio() >= RECOGNISED
 
 

@@ -168,21 +168,26 @@ class Outbox:
         reason: str,
         again_at: datetime | None = None,
         counted: bool = False,
-    ) -> Reply:
-        """Nothing was pressed: back to `pending`, to be tried again at `again_at`."""
-        return self._change(
-            reply,
-            """
-            UPDATE queue_outbox SET status = 'pending', last_error = :reason,
-                attempts = attempts + :counted, next_attempt_at = :again_at
-            WHERE id = :id RETURNING *
-            """,
-            {
-                "reason": reason,
-                "again_at": to_text(again_at),
-                "counted": int(counted),
-            },
-        )
+    ) -> None:
+        """Nothing was pressed: back to `pending`, to be tried again at `again_at`.
+
+        A row that was settled meanwhile, or pressed, stays as it is.
+        """
+        with self._db.transaction() as tx:
+            tx.execute(
+                """
+                UPDATE queue_outbox SET status = 'pending', last_error = :reason,
+                    attempts = attempts + :counted, next_attempt_at = :again_at
+                WHERE id = :id AND status = 'processing' AND presses = :presses
+                """,
+                {
+                    "id": reply.id,
+                    "presses": reply.presses,
+                    "reason": reason,
+                    "again_at": to_text(again_at),
+                    "counted": int(counted),
+                },
+            )
 
     def conclude(
         self, reply: Reply, verdict: Verdict, now: datetime, again_at: datetime | None
