@@ -49,8 +49,8 @@ from airbot.config import SECTIONS
 from airbot.config import SYSTEM_CONFIG
 from airbot.config import Config
 from airbot.config import load_config
-from airbot.models import TurnStatus
 from airbot.models import ReplyStatus
+from airbot.models import TurnStatus
 from airbot.models import utcnow
 from airbot.policy import verbs
 from airbot.sandbox.site import AirbnbSite
@@ -544,7 +544,10 @@ def test_the_table_of_turns_is_the_policy() -> None:
     for status, cell in rows:
         turn = argparse.Namespace(status=TurnStatus(status), reason="why")
         why_not = verbs.why_not_retry_turn(
-            turn, lists_texts=True, has_reply=status == "answered", another_is_open=False
+            turn,
+            lists_texts=True,
+            has_reply=status == "answered",
+            another_is_open=False,
         )
         assert cell.startswith("no" if why_not else "yes"), (status, why_not)
 
