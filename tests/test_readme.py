@@ -533,7 +533,7 @@ def test_the_table_of_replies_and_verbs_is_the_policy() -> None:
     rows = table("reply | retry | cancel | resolve")
     assert {row[0] for row in rows} == set(ReplyStatus)
     for status, *cells in rows:
-        reply = argparse.Namespace(status=ReplyStatus(status))
+        reply: Any = argparse.Namespace(status=ReplyStatus(status))
         for cell, why_not in zip(cells, REFUSALS.values(), strict=True):
             assert cell.startswith("no" if why_not(reply) else "yes"), (status, cell)
 
@@ -542,7 +542,7 @@ def test_the_table_of_turns_is_the_policy() -> None:
     rows = table("turn | retry")
     assert {row[0] for row in rows} == set(TurnStatus)
     for status, cell in rows:
-        turn = argparse.Namespace(status=TurnStatus(status), reason="why")
+        turn: Any = argparse.Namespace(status=TurnStatus(status), reason="why")
         why_not = verbs.why_not_retry_turn(
             turn,
             lists_texts=True,

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 from test_daemon import Airbot
-from test_daemon import daemon as daemon
-from test_daemon import run as run
+from test_daemon import daemon as daemon  # noqa: F401
+from test_daemon import run as run  # noqa: F401
 from test_daemon import wait_for
 
 from airbot.browser import processes
@@ -148,7 +148,7 @@ def manager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Manager
 
 
 @pytest.mark.browser
-def test_a_daemon_tells_its_manager_how_it_is(site, daemon, manager) -> None:
+def test_a_daemon_tells_its_manager_how_it_is(site, daemon, manager):  # noqa: F811
     site.host_writes(site.add_thread(), "Welcome!")
     with closing(socket.create_server(("127.0.0.1", 0))) as found:
         port = found.getsockname()[1]
