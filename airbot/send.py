@@ -25,6 +25,7 @@ from datetime import timedelta
 from airbot import policy
 from airbot.airbnb import Airbnb
 from airbot.config import Config
+from airbot.exceptions import LoginRequired
 from airbot.exceptions import ReplyNotTyped
 from airbot.exceptions import SiteError
 from airbot.exceptions import ThreadNotShown
@@ -124,7 +125,10 @@ class Sender:
 
         None when it may not be sent (any more); no draft is left then.
         """
-        reading = self._site.ask_thread(reply.thread_id)
+        try:
+            reading = self._site.ask_thread(reply.thread_id)
+        finally:
+            self._check_account()
         if not self._may_send(reply, reading):
             return None
         self._site.open_thread(reply.thread_id)
@@ -140,6 +144,12 @@ class Sender:
             raise
         self._site.empty_composer()
         return None
+
+    def _check_account(self) -> None:
+        """As another account every conversation of ours seems gone, or unanswered."""
+        known = self._storage.session.get().account_id
+        if known is not None and self._site.account_id not in ("", known):
+            raise LoginRequired("the browser is logged in as another Airbnb account")
 
     def _may_send(self, reply: Reply, reading: Reading) -> bool:
         if reply.presses and self._arrived_after_all(reply, reading):
@@ -189,6 +199,7 @@ class Sender:
         """Read the conversation from a page loaded now, and write down what it says."""
         try:
             reading = self._site.open_thread(reply.thread_id)
+            self._check_account()
         except ThreadNotShown as e:
             self._unproven(reply, e)
             return

@@ -121,6 +121,10 @@ class FakeAirbnb:
             return self._reading(self._shown(thread_id))
 
     @property
+    def account_id(self) -> str:
+        return self.site.host.id
+
+    @property
     def standing(self) -> str | None:
         return self._standing
 

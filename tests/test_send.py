@@ -840,3 +840,22 @@ def test_a_cancelled_reply_stays_cancelled_when_the_composer_cannot_be_emptied(
     assert desk.reply().status == "cancelled"
     assert desk.later(1000).status == "cancelled"
     assert desk.posted() == []
+
+
+def test_as_another_account_nothing_is_sent_and_nothing_failed(desk: Desk) -> None:
+    desk.queue(REPLY)
+    desk.storage.session.set_account("another")
+    with pytest.raises(LoginRequired):
+        desk.later(0)
+    assert desk.reply().status == "pending"
+    assert desk.posted() == []
+
+
+def test_as_another_account_an_unknown_conversation_is_no_failure(desk: Desk) -> None:
+    missing = shapes.global_id("MessageThread", "9999999999")
+    desk.storage.outbox.enqueue_without_turn(missing, REPLY, "AI", desk.clock())
+    desk.storage.session.set_account("another")
+    with pytest.raises(LoginRequired):
+        desk.later(0)
+    (row,) = desk.storage.outbox.with_status("pending")
+    assert row.thread_id == missing

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import json
 import re
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import parse_qs
 from urllib.parse import urlsplit
 
+from airbot.airbnb.shapes import is_number
 from airbot.exceptions import ChallengeShown
 from airbot.exceptions import LoginRequired
 from airbot.exceptions import SiteChanged
 from airbot.exceptions import SiteUnavailable
+from airbot.models import utcnow
 
 # 1. Addresses: paths only. The host may change under us (www.airbnb.fr, .co.jp).
 
@@ -206,8 +209,16 @@ def parse(text: str) -> Any:
 
 
 def retry_after_s(value: str | None) -> float | None:
-    """Seconds; a date is not worth the trouble, the backoff does."""
-    return float(value) if value and value.strip().isdigit() else None
+    """`Retry-After: 120`, or a date; None where there is neither."""
+    if not value:
+        return None
+    if is_number(value.strip()):
+        return float(value)
+    try:
+        at = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return max(0.0, (at - utcnow()).total_seconds()) if at.tzinfo else None
 
 
 def refusal(status: int | None, body: str | None) -> str | None:

@@ -96,6 +96,11 @@ class Airbnb:
             return self._asking(lambda: self._ask_thread(thread_id))
 
     @property
+    def account_id(self) -> str:
+        """Whose inbox the last answer was; "" before the first."""
+        return self._account_id
+
+    @property
     def standing(self) -> str | None:
         """The conversation that the page is open at, if a page is open."""
         return self._standing if self._is_loaded() else None

@@ -118,8 +118,8 @@ class Gate:
             logger.error("%s; %s", e, WHAT_TO_DO[state])
         else:
             logger.warning("%s, for the %d. time in a row", e, tries + 1)
-        if state in PERSON_NEEDED:
-            self._browser.close()
+        # The profile is free for a person, and a page left open would go on asking.
+        self._browser.close()
 
     def _tries(self, state: SessionState) -> int:
         session = self._storage.session.get()
