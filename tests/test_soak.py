@@ -1,0 +1,161 @@
+"""Months in minutes: 2,000 SYNC cycles with everything that goes wrong mixed in.
+
+    pytest -m soak -s
+
+Every 100 cycles it prints the memory of Python, of the driver with Chromium, open
+files, zombies of ours, and how many guests were answered. The clock is moved by hand,
+the browser, the site and the database are real.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Callable
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fakes import Clock
+
+from airbot.ai import AI
+from airbot.airbnb import Airbnb
+from airbot.airbnb import site as airbnb_site
+from airbot.ask import Asker
+from airbot.browser import Browser
+from airbot.config import Config
+from airbot.daemon.gate import Gate
+from airbot.models import SessionState
+from airbot.sandbox.ai import DemoAI
+from airbot.sandbox.demo import LOOPBACK_ONLY
+from airbot.sandbox.site import AirbnbSite
+from airbot.send import Sender
+from airbot.storage import Storage
+from airbot.sync import Syncer
+
+CYCLES = 2000
+EVERY_S = 45.0
+
+
+class Life:
+    """One airbot in this thread, its clock, and a site that misbehaves."""
+
+    def __init__(
+        self, site: AirbnbSite, ai: DemoAI, config: Config, storage: Storage
+    ) -> None:
+        self.site, self.storage = site, storage
+        self.now = Clock(site)
+        self.browser = Browser(
+            config.airbnb.session_dir, arguments=LOOPBACK_ONLY, max_mb=900
+        )
+        airbnb = Airbnb(self.browser, site.url)
+        asked = AI(ai.url, 5)
+        base = "http://127.0.0.1:1"
+        self.gate = Gate(storage, self.browser, self.now)
+        self.syncer = Syncer(storage, airbnb, config, self.now)
+        self.sender = Sender(storage, airbnb, config, self.now)
+        self.asker = Asker(storage, asked, config, base, lambda: None, self.now)
+        self.threads = [site.add_thread(guest=f"Guest {n}") for n in range(20)]
+        self.texts = 0
+
+    def cycle(self) -> None:
+        self.now.advance(EVERY_S)
+        self.gate.run("sync", self.syncer.run)
+        while self.asker.ask_one():
+            pass
+        self.gate.run("send", self.sender.run)
+
+    def guest_writes(self) -> None:
+        self.texts += 1
+        self.site.guest_writes(random.choice(self.threads), f"question {self.texts}")
+
+    def person_comes(self) -> None:
+        """What `airbot reconnect` does in the end."""
+        self.site.clear_trouble()
+        self.storage.session.set_state(SessionState.OK, "reconnected", self.now())
+
+    def troubles(self) -> list[Callable[[], object]]:
+        trouble = self.site.trouble
+        return [
+            lambda: setattr(trouble, "logged_out", True),
+            lambda: setattr(trouble, "challenge", "airlock_page"),
+            lambda: setattr(trouble, "challenge", "airlock_420"),
+            lambda: setattr(trouble, "api_status", 500),
+            lambda: setattr(trouble, "hang_page", True),
+            lambda: setattr(trouble, "send", "lose_answer"),
+            self.browser.kill,
+            self.site.new_deploy,
+        ]
+
+    def answered(self) -> set[str]:
+        replies = [m.text for m in self.site.posted()]
+        assert len(replies) == len(set(replies)), "answered twice"
+        return set(" ".join(replies).split("|"))
+
+
+@pytest.fixture
+def life(
+    site: AirbnbSite, ai: DemoAI, make_config: Callable[..., Config], storage: Storage
+) -> Iterator[Life]:
+    ai.mode = "inline"
+    ai.answer = lambda q: "".join(f"|{m['text']}|" for m in q["messages"])
+    config = make_config(site.url, ai.url, send__max_per_hour="100000", **LIMITS)
+    life = Life(site, ai, config, storage)
+    yield life
+    life.browser.close()
+
+
+LIMITS = {"send__max_per_thread_hour": "100000"}
+
+
+@pytest.mark.soak
+@pytest.mark.browser
+def test_two_thousand_cycles(life: Life, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(airbnb_site, "JOB_DEADLINE_S", 4.0)
+    monkeypatch.setattr(airbnb_site, "PAGE_TIMEOUT_S", 3.0)
+    python_mb = []
+    print("\ncycle  python MB  browser MB  files  zombies  written  answered")
+    for number in range(1, CYCLES + 1):
+        if number % 10 == 0:
+            life.guest_writes()
+        if number % 25 == 0:
+            random.choice(life.troubles())()
+        if number % 25 == 8:
+            life.person_comes()
+        life.cycle()
+        if number % 100 == 0:
+            python_mb.append(_print_state(number, life))
+    life.person_comes()
+    for _ in range(30):
+        life.cycle()
+    wanted = {f"question {n}" for n in range(1, life.texts + 1)}
+    assert wanted <= life.answered()
+    assert python_mb[-1] < python_mb[0] + 10
+    assert _zombies() == 0
+
+
+def _print_state(number: int, life: Life) -> float:
+    python_mb = _rss_mb()
+    print(
+        f"{number:5}  {python_mb:9.1f}  {life.browser.memory_mb():10.0f}  "
+        f"{len(os.listdir('/proc/self/fd')):5}  {_zombies():7}  {life.texts:7}  "
+        f"{len(life.site.posted()):8}",
+        flush=True,
+    )
+    return python_mb
+
+
+def _rss_mb() -> float:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def _zombies() -> int:
+    count = 0
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        count += fields[0] == "Z" and int(fields[1]) == os.getpid()
+    return count
