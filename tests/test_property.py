@@ -1,0 +1,663 @@
+"""Any interleaving of guest, host, AI, crash and site keeps the promises of design.md 1.
+
+A hypothesis machine over the real database, SYNC, ASK and SEND, and the fake Airbnb;
+the clock is moved by hand. The model is what the fake has seen itself: which guest
+texts each reply of the AI was about, every press and every reading.
+
+A failure prints the shrunk history, and a line that replays it.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from collections import defaultdict
+from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC
+from datetime import datetime
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from fakes import Clock
+from fakes import FakeAirbnb
+from hypothesis import HealthCheck
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine
+from hypothesis.stateful import initialize
+from hypothesis.stateful import invariant
+from hypothesis.stateful import rule
+
+from airbot.ai import AI
+from airbot.ai import AIAnswer
+from airbot.ask import Asker
+from airbot.exceptions import AIError
+from airbot.exceptions import LoginRequired
+from airbot.exceptions import ReplyNotTyped
+from airbot.exceptions import SiteError
+from airbot.exceptions import SiteUnavailable
+from airbot.exceptions import StorageError
+from airbot.exceptions import ThreadNotShown
+from airbot.models import Question
+from airbot.models import Reading
+from airbot.models import TurnStatus
+from airbot.sandbox.demo import sandbox_config
+from airbot.sandbox.site import AirbnbSite
+from airbot.sandbox.world import Message
+from airbot.sandbox.world import Thread
+from airbot.send import Sender
+from airbot.storage import Storage
+from airbot.sync import Syncer
+
+START = datetime(2026, 11, 22, 12, 0, tzinfo=UTC).timestamp()
+SETTLE_S = 120
+MAX_AGE_S = 12 * 3600
+LATE_S = 60.0  # how long a post may hang before it lands, in the trouble "late"
+DRAIN_CYCLES = 30
+MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # no disk to wait for
+# Reply, person and guest do not resemble each other: what is recognisable is not asked
+# here (see test_policy.py).
+PERSON = "ΦΨΩΦΨΩ {}"
+WORDS = "parking breakfast towels bicycle garden balcony station kitchen heating".split()
+
+STEPS = ("ask_thread", "open_thread", "type_reply", "check_typed", "press_send")
+STEPS += ("empty_composer", "open_inbox", "ask_inbox", "post")
+COMMITS = "commit"
+ANYWHERE = STEPS + (COMMITS,)
+
+
+class Died(BaseException):
+    """The process ends here."""
+
+
+@dataclass
+class Mishap:
+    """What happens at the `nth` place (from 0) of those named `step`."""
+
+    step: str
+    nth: int
+    late: bool  # after the effect of the step
+    what: str
+
+    def fits(self, step: str, when: str) -> bool:
+        return step == self.step and when == ("after" if self.late else "before")
+
+
+MISHAPS = ("die", "site", "login", "disk", "reply", "thread", "slow")
+MISHAPS += ("guest", "host", "scheduled", "callback", "edit", "unsend")
+mishaps = st.none() | st.builds(
+    Mishap,
+    st.sampled_from(ANYWHERE),
+    st.integers(0, 3),
+    st.booleans(),
+    st.sampled_from(MISHAPS),
+)
+numbers = st.integers(0, 7)
+
+
+class FrozenSite(AirbnbSite):
+    """The world of a site that is never started, at a time that stands still."""
+
+    def now(self) -> float:
+        return START + self.clock_offset_s
+
+
+class FakeAI(AI):
+    """Answers as it is told, and remembers what each of its texts was about."""
+
+    def __init__(self, answer: Callable[[Question], AIAnswer]) -> None:
+        self._answer = answer
+
+    def ask(self, question: Question, callback_url: str) -> AIAnswer:
+        return self._answer(question)
+
+
+class Witness(FakeAirbnb):
+    """The fake Airbnb; every step is a place for a mishap, every press is seen."""
+
+    def __init__(self, machine: Promises) -> None:
+        super().__init__(machine.site)
+        self.machine = machine
+
+    @contextmanager
+    def _step(self, name: str) -> Iterator[None]:
+        self.machine.at(name, "before")
+        with super()._step(name):
+            if name == "press_send":
+                self.machine.pressed(self.composer, self.standing or "")
+            yield
+        self.machine.at(name, "after")
+
+    def open_thread(self, thread_id: str) -> Reading:
+        reading = super().open_thread(thread_id)
+        self.machine.loaded(reading)
+        return reading
+
+    def ask_thread(self, thread_id: str) -> Reading:
+        reading = super().ask_thread(thread_id)
+        self.machine.asked_site(reading)
+        return reading
+
+    def _post(self, text: str) -> None:
+        if self.site.trouble.send == "late":
+            self.machine.hold(self._thread(self.standing or ""), text)
+            return
+        self.machine.at("post", "before")
+        super()._post(text)
+        self.machine.posted(self.machine.last_pressed)
+        self.machine.at("post", "after")
+
+
+class Promises(RuleBasedStateMachine):
+    """airbot between a guest, a host, an AI and a site that all do as they please."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp(dir=MEMORY, prefix="airbot-"))
+        self.site = FrozenSite()
+        self.site.world._random.seed(1)
+        self.clock = Clock(self.site)
+        self.config = sandbox_config(
+            "http://127.0.0.1:1",
+            "http://127.0.0.1:1/ai",
+            self.folder,
+            send__settle_sec=str(SETTLE_S),
+            send__max_per_thread_hour="100000",
+            send__max_per_hour="100000",
+        )
+        self.mishap: Mishap | None = None
+        self.texts = 0
+        self.how = "reply"  # what the AI does when it is asked
+        # The model: what was asked, said, pressed, read, and what stands there.
+        self.covers: dict[str, tuple[str, ...]] = {}  # a reply's text: guest texts
+        self.turns: list[str] = []
+        self.about: dict[str, tuple[str, ...]] = {}  # a turn: its guest texts
+        self.replies_of: dict[str, set[str]] = defaultdict(set)  # a turn: outbox ids
+        self.presses: dict[str, list[tuple[datetime, str | None, int]]]
+        self.presses = defaultdict(list)  # a reply's text: when, the trouble, readings
+        self.loads: list[tuple[datetime, bool, set[str]]] = []
+        self.last_look: dict[str, tuple[datetime, list[Message]]] = {}
+        self.last_pressed = ""
+        self.ours: dict[str, str] = {}  # a message of ours on the site: its reply
+        self.held: list[tuple[float, Thread, str]] = []  # posts that land late
+        self.threads: list[Thread] = []
+        self._start()
+
+    # The program
+
+    def _start(self) -> None:
+        """A new process on the same file."""
+        self.storage = Storage(self.folder / "airbot.db")
+        self.storage.db.transaction = self._watched(  # type: ignore[method-assign]
+            self.storage.db.transaction
+        )
+        self.airbnb = Witness(self)
+        made = (self.storage, self.airbnb, self.config, self.clock)
+        self.syncer, self.sender = Syncer(*made), Sender(*made)
+        self.asker = Asker(
+            self.storage,
+            FakeAI(self._asked),
+            self.config,
+            "http://127.0.0.1:1",
+            lambda: None,
+            self.clock,
+        )
+
+    def _watched(self, transaction: Any) -> Any:
+        @contextmanager
+        def watched() -> Iterator[Any]:
+            if getattr(self.storage.db._local, "transaction", None) is not None:
+                with transaction() as tx:
+                    yield tx
+                return
+            with transaction() as tx:
+                yield tx
+                self.at(COMMITS, "before")
+            self.at(COMMITS, "after")
+
+        return watched
+
+    def _restart(self) -> None:
+        self.mishap = None
+        self.storage.close()
+        self._start()
+
+    def _run(self, job: Callable[[], object], mishap: Mishap | None) -> None:
+        self.mishap = mishap
+        try:
+            with suppress(SiteError, StorageError):
+                job()
+        except Died:
+            self._restart()
+        self.mishap = None
+
+    # Mishaps
+
+    def at(self, step: str, when: str) -> None:
+        """A place that the program passes; perhaps something happens here."""
+        mishap = self.mishap
+        if mishap is None or not mishap.fits(step, when):
+            return
+        if mishap.nth > 0:
+            mishap.nth -= 1
+            return
+        self.mishap = None
+        self._happen(mishap.what, step, when)
+
+    def _happen(self, what: str, step: str, when: str) -> None:
+        if what == "die":
+            raise Died
+        if step == COMMITS:
+            if what == "disk" and when == "before":
+                raise StorageError("the disk is full")
+            return
+        if what == "site":
+            raise SiteUnavailable("timed out")
+        if what == "login":
+            raise LoginRequired("Airbnb asks for a login")
+        if what == "reply" and step in ("type_reply", "check_typed"):
+            raise ReplyNotTyped("the composer did not hold exactly the reply")
+        if what == "thread" and step in ("open_thread", "ask_thread"):
+            raise ThreadNotShown("Airbnb does not show this conversation")
+        thread = self.threads[0]
+        if what == "guest":
+            self._guest(thread)
+        elif what == "host":
+            self._person(thread, "host")
+        elif what == "scheduled":
+            self._person(thread, "scheduled")
+        elif what == "callback":
+            self._call_back(0, "reply")
+        elif what == "slow":
+            self._advance(40)
+        elif what in ("edit", "unsend"):
+            self._change(0, what)
+
+    # People
+
+    @initialize()
+    def a_guest_waits(self) -> None:
+        self.threads = [
+            self.site.add_thread("Maya", coguests=["Liv"]),
+            self.site.add_thread("Kenji"),
+        ]
+        self._guest(self.threads[0])
+
+    def _number(self) -> int:
+        self.texts += 1
+        return self.texts
+
+    def _guest(self, thread: Thread, cotraveller: bool = False) -> None:
+        others = thread.with_role("COTRAVELER")
+        by = others[0] if cotraveller and others else None
+        self.site.guest_writes(thread, f"question {self._number()}?", by=by)
+
+    def _person(self, thread: Thread, who: str) -> None:
+        text = PERSON.format(self._number())
+        if who == "cohost":
+            self.site.cohost_writes(thread, text)
+        elif who == "scheduled":
+            self.site.scheduled_writes(thread, text)
+        else:
+            self.site.host_writes(thread, text)
+
+    def _change(self, number: int, what: str) -> None:
+        """The guest edits or unsends a text; number 0 is the newest."""
+        texts = [m for t in self.threads for m in self._guest_texts(t)]
+        if not texts:
+            return
+        message = texts[-1 - number % len(texts)]
+        if what == "edit":
+            self.site.edit(message, f"question {self._number()}, edited?")
+        else:
+            self.site.unsend(message)
+
+    @rule(other=st.booleans(), cotraveller=st.booleans())
+    def guest_writes(self, other: bool, cotraveller: bool) -> None:
+        self._guest(self.threads[other], cotraveller)
+
+    @rule(other=st.booleans(), who=st.sampled_from(["host", "cohost", "scheduled"]))
+    def person_writes(self, other: bool, who: str) -> None:
+        self._person(self.threads[other], who)
+
+    @rule(number=numbers, what=st.sampled_from(["edit", "unsend"]))
+    def guest_changes(self, number: int, what: str) -> None:
+        self._change(number, what)
+
+    @rule(other=st.booleans(), by=st.sampled_from(["guest", "host"]), card=st.booleans())
+    def a_card_or_a_photo(self, other: bool, by: str, card: bool) -> None:
+        if card:
+            self.site.card(self.threads[other], by=by)
+        else:
+            self.site.photo(self.threads[other], by=by)
+
+    # The AI
+
+    def _asked(self, question: Question) -> AIAnswer:
+        turn = question.turn
+        self.turns.append(turn.id)
+        self.about[turn.id] = tuple(text.id for text in question.texts)
+        if self.how == "refuse":
+            raise AIError("the AI answered HTTP 400", permanent=True)
+        if self.how == "fail":
+            raise AIError("the AI answered HTTP 503")
+        if self.how == "calls back first":
+            self._call_back(0, "reply")
+            return AIAnswer("reply", self._say(turn.id))
+        if self.how == "reply":
+            return AIAnswer("reply", self._say(turn.id))
+        return AIAnswer(self.how)
+
+    def _say(self, turn_id: str) -> str:
+        number = self._number()
+        words = " ".join(WORDS[(number + i) % len(WORDS)] for i in range(6))
+        text = f"Reply {number}: {words}.\nCall +31 20 555 01 {number:02}, or write!"
+        self.covers[text] = self.about[turn_id]
+        return text
+
+    def _call_back(self, number: int, what: str) -> None:
+        """As the webhook does it; number 0 is about the turn that was asked last."""
+        if not self.turns:
+            return
+        turn_id = self.turns[-1 - number % len(self.turns)]
+        turn = self.storage.turns.get(turn_id)
+        assert turn is not None
+        if what == "reply":
+            reply = self.storage.outbox.enqueue(
+                turn, self._say(turn_id), "AI", self.clock()
+            )
+            self.replies_of[turn_id].add(reply.id)
+        elif self.storage.outbox.of_turn(turn_id) is None:
+            reason, now = "the AI said: no reply", self.clock()
+            self.storage.turns.close(turn_id, TurnStatus.IGNORED, reason, now)
+
+    @rule(number=numbers, what=st.sampled_from(["reply", "ignore"]), mishap=mishaps)
+    def ai_calls_back(self, number: int, what: str, mishap: Mishap | None) -> None:
+        self._run(lambda: self._call_back(number, what), mishap)
+
+    # The jobs
+
+    @rule(mishap=mishaps)
+    def sync(self, mishap: Mishap | None) -> None:
+        self._run(self.syncer.run, mishap)
+
+    @rule(
+        mishap=mishaps,
+        how=st.sampled_from(
+            "reply reply taken ignore refuse fail".split() + ["calls back first"]
+        ),
+    )
+    def ask(self, mishap: Mishap | None, how: str) -> None:
+        self.how = how
+        self._run(self.asker.ask_one, mishap)
+
+    @rule(mishap=mishaps)
+    def send(self, mishap: Mishap | None) -> None:
+        self._run(self.sender.run, mishap)
+
+    @rule(mishap=mishaps)
+    def a_reply_goes_its_way(self, mishap: Mishap | None) -> None:
+        self.how = "reply"
+        self._run(self.syncer.run, None)
+        self._run(self.asker.ask_one, None)
+        self._run(self.sender.run, mishap)
+
+    @rule()
+    def the_process_dies(self) -> None:
+        self._restart()
+
+    # Time and trouble
+
+    @rule(seconds=st.sampled_from([1, 20, 59, 119, 125, 310, 660, 3700, 6 * 3600]))
+    def time_passes(self, seconds: int) -> None:
+        self._advance(seconds)
+
+    @rule(hours=st.just(13))
+    def a_night_passes(self, hours: int) -> None:
+        self._advance(hours * 3600)
+
+    @rule()
+    def settling_passes(self) -> None:
+        self._advance(SETTLE_S + 1)
+        self._run(self.sender.run, None)
+
+    def _advance(self, seconds: float) -> None:
+        end = self.site.now() + seconds
+        while self.held and self.held[0][0] <= end:
+            due, thread, text = self.held.pop(0)
+            self.clock.advance(max(0.0, due - self.site.now()))
+            name = f"late {len(self.site.world.by_identifier)}"
+            self.site.world.post(thread, self.site.host, text, unique_identifier=name)
+            self.posted(text)
+        self.clock.advance(end - self.site.now())
+        if seconds > 600:
+            self.syncer._full_at = 0.0  # its ten minutes are the machine's own clock's
+
+    def hold(self, thread: Thread | None, text: str) -> None:
+        assert thread is not None
+        self.held.append((self.site.now() + LATE_S, thread, text))
+
+    @rule(
+        send=st.sampled_from(
+            [None, "swallow", "rewrite", "refuse", "no_request", "late"]
+        ),
+        times=st.sampled_from([1, 1, 2, None]),
+    )
+    def send_trouble(self, send: str | None, times: int | None) -> None:
+        # "late" is asked for by name when the post lands, so it is not counted.
+        self.site.trouble.send = send
+        self.site.trouble.send_times = None if send == "late" else times
+
+    @rule(out=st.booleans())
+    def logged_out(self, out: bool) -> None:
+        self.site.trouble.logged_out = out
+
+    @rule(incomplete=st.booleans(), sending=st.booleans())
+    def readings_are_not_whole(self, incomplete: bool, sending: bool) -> None:
+        self.airbnb.incomplete, self.airbnb.sending = incomplete, sending
+
+    # What the model sees
+
+    def loaded(self, reading: Reading) -> None:
+        whole = reading.complete and not reading.sending
+        self.loads.append((self.clock(), whole, {m.id for m in reading.messages}))
+
+    def asked_site(self, reading: Reading) -> None:
+        thread = next(t for t in self.threads if t.id == reading.thread.id)
+        self.last_look[thread.id] = (self.clock(), list(self.site.messages(thread)))
+
+    def pressed(self, text: str, thread_id: str) -> None:
+        self.last_pressed, before = text, self.presses[text]
+        assert len(before) < 2, f"Send is pressed a third time for {text!r}"
+        if before:
+            self._is_proven_absent(text, *before[0])
+        self._nobody_was_first(text, thread_id)
+        self._is_young(text, thread_id)
+        trouble = self.site.trouble
+        counts = trouble.send_times is None or trouble.send_times > 0
+        met = str(trouble.send) if counts else None
+        before.append((self.clock(), met, len(self.loads)))
+
+    def _is_proven_absent(
+        self, text: str, at: datetime, met: str | None, loads: int
+    ) -> None:
+        """Two whole readings after the press, settle_sec apart, did not show it."""
+        ours = {id_ for id_, reply in self.ours.items() if reply == text}
+        counting = [
+            when
+            for when, whole, ids in self.loads[loads:]
+            if whole and not ours & ids
+        ]
+        assert not ours, "pressed again although it stands there"
+        if met == "no_request" and counting:
+            return
+        apart = counting[-1] - counting[0] if counting else timedelta(0)
+        assert apart >= timedelta(seconds=SETTLE_S), f"pressed again after {counting}"
+        row = self.storage.db.read_one(
+            "SELECT readings FROM queue_outbox WHERE message = :text", {"text": text}
+        )
+        assert row is not None
+        assert row["readings"].count('"at"') >= 2, "the row does not know of its proof"
+
+    def _nobody_was_first(self, text: str, thread_id: str) -> None:
+        _, messages = self.last_look[thread_id]
+        above = False
+        for message in messages:
+            above = above or message.id in self.covers[text]
+            person = self._is_persons(message)
+            assert not (above and person), "a person had answered before the press"
+
+    def _is_young(self, text: str, thread_id: str) -> None:
+        now, messages = self.last_look[thread_id]
+        asked = [m for m in messages if m.id in self.covers[text]]
+        newest = max(m.created_at_ms for m in asked) / 1000
+        assert now.timestamp() - newest <= MAX_AGE_S, "it is too old to be sent"
+
+    def _is_persons(self, message: Message) -> bool:
+        host_side = message.thread.role_of(message.account) in ("HOST", "CO_HOST")
+        return host_side and message.kind == "text" and message.id not in self.ours
+
+    def _guest_texts(self, thread: Thread) -> list[Message]:
+        """Those that are not unsent."""
+        guests = ("GUEST", "COTRAVELER")
+        return [
+            m
+            for m in self.site.messages(thread)
+            if m.kind == "text"
+            and not m.deleted
+            and thread.role_of(m.account) in guests
+        ]
+
+    def posted(self, text: str) -> None:
+        """The newest post is that reply's, whatever the site made of it."""
+        for message in self.site.posted():
+            self.ours.setdefault(message.id, text)
+
+    # The promises, after every step
+
+    def _rows(self) -> list[Any]:
+        return self.storage.db.read("SELECT * FROM queue_outbox ORDER BY rowid")
+
+    @invariant()
+    def no_guest_text_is_answered_twice(self) -> None:
+        answered: dict[str, str] = {}
+        for message in self.site.posted():
+            for id_ in self.covers[self.ours[message.id]]:
+                assert id_ not in answered, "two replies to one text stand there"
+                answered[id_] = message.id
+
+    @invariant()
+    def a_row_says_what_is_so(self) -> None:
+        standing = {self.ours[m.id]: m for m in self.site.posted()}
+        for row in self._rows():
+            text, status = row["message"], row["status"]
+            assert len(self.presses[text]) <= row["presses"] <= 2
+            message = standing.get(text)
+            if status == "sent":
+                assert message is not None, "sent, and it does not stand there"
+                assert row["site_message_id"] == message.id
+                changed = row["last_error"] == "the site changed the text"
+                assert changed or message.text == text
+            elif status in ("pending", "failed", "cancelled"):
+                assert message is None, f"{status}, and it stands there"
+            if status in ("failed", "cancelled", "uncertain"):
+                assert row["last_error"], f"{status} without a reason"
+
+    @invariant()
+    def a_turn_has_one_reply(self) -> None:
+        for ids in self.replies_of.values():
+            assert len(ids) == 1
+        sent = [self.covers[r["message"]] for r in self._rows() if r["status"] == "sent"]
+        texts = [id_ for covered in sent for id_ in covered]
+        assert len(texts) == len(set(texts)), "one text in two answered turns"
+
+    # The promises, at the end
+
+    def teardown(self) -> None:
+        try:
+            if sys.exc_info()[0] is None and self.threads:
+                self._drain()
+                self._everything_has_an_end()
+        finally:
+            self.storage.close()
+            self.site.stop()
+            shutil.rmtree(self.folder)
+
+    def _drain(self) -> None:
+        """All trouble is over, nobody writes any more, and the cycles go on."""
+        self.site.clear_trouble()
+        self._restart()
+        self.how = "reply"
+        for cycle in range(DRAIN_CYCLES):
+            self.syncer.run()
+            while self.asker.ask_one():
+                pass
+            self.sender.run()
+            self.no_guest_text_is_answered_twice()
+            self.a_row_says_what_is_so()
+            if cycle >= 2 and not self._is_under_way():
+                return
+            self._advance(SETTLE_S + 1)
+
+    def _is_under_way(self) -> bool:
+        return bool(
+            self.storage.db.read("""
+                SELECT 1 FROM queue_outbox WHERE status IN ('pending', 'processing')
+                    OR status = 'uncertain' AND NOT parked
+                UNION ALL SELECT 1 FROM turns WHERE status IN ('new', 'asked')
+                """)
+        )
+
+    def _everything_has_an_end(self) -> None:
+        assert not self._is_under_way(), "something is left under way"
+        self.a_turn_has_one_reply()
+        told = self.storage.db.read("""
+            SELECT m.id, t.status, t.reason, h.reason AS thread_reason,
+                   o.status AS reply, o.parked
+            FROM messages m JOIN threads h ON h.id = m.thread_id
+            LEFT JOIN turns t ON t.id = m.turn_id
+            LEFT JOIN queue_outbox o ON o.turn_id = t.id
+            """)
+        outcomes = {row["id"]: row for row in told}
+        for thread in self.threads:
+            for text in self._guest_texts(thread):
+                self._has_an_outcome(thread, text, outcomes.get(text.id))
+
+    def _has_an_outcome(self, thread: Thread, text: Message, row: Any) -> None:
+        covered = {id_ for m in self.site.posted() for id_ in self.covers[self.ours[m.id]]}
+        if text.id in covered:
+            return
+        messages = self.site.messages(thread)
+        below = messages[messages.index(text) + 1 :]
+        too_old = self.site.now() - text.created_at_ms / 1000 > MAX_AGE_S
+        if row is None:
+            assert too_old, "a text that was never stored"
+            return
+        said = f"{text.text!r}: {dict(row)}"
+        assert row["reason"] or row["thread_reason"], said
+        if any(self._is_persons(m) for m in below):
+            return
+        if row["status"] is None or row["status"] == "expired":
+            assert too_old, f"nobody was asked: {said}"
+        elif row["status"] == "answered":
+            waits = row["reply"] == "failed" or row["reply"] == "uncertain"
+            assert waits, f"nobody answered: {said}"
+        else:
+            assert row["status"] in ("ignored", "failed"), f"given up: {said}"
+
+
+TestPromises = Promises.TestCase
+TestPromises.settings = settings(
+    max_examples=60,
+    stateful_step_count=25,
+    deadline=None,
+    print_blob=True,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
