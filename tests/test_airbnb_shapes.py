@@ -7,7 +7,10 @@ import copy
 import json
 from datetime import UTC
 from datetime import datetime
+from datetime import timedelta
+from email.utils import format_datetime
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from hypothesis import HealthCheck
@@ -618,9 +621,23 @@ def test_a_busy_site_is_tried_again_later(status: int) -> None:
     assert raised.value.retry_after_s == 17
 
 
-def test_a_retry_after_that_is_a_date_is_left_to_the_backoff() -> None:
-    assert pages.retry_after_s("Wed, 21 Oct 2026 07:28:00 GMT") is None
+def test_a_retry_after_may_be_a_date() -> None:
+    assert pages.retry_after_s("Wed, 21 Oct 2026 07:28:00 GMT") == 0
+    in_a_minute = format_datetime(datetime.now(UTC) + timedelta(minutes=1), usegmt=True)
+    assert 50 < pages.retry_after_s(in_a_minute) <= 60
+    assert pages.retry_after_s("soon") is None
     assert pages.retry_after_s(None) is None
+
+
+def test_the_archive_is_not_taken_for_the_inbox() -> None:
+    def asked(**variables: str) -> Question:
+        query = urlencode({"variables": json.dumps(variables)})
+        return Question("GET", f"{HOME}/api/v3/ViaductInboxData/x?{query}", {}, None)
+
+    assert asked(threadVisibility="UNARCHIVED").is_whole_inbox()
+    assert asked().is_whole_inbox()
+    assert not asked(threadVisibility="ARCHIVED").is_whole_inbox()
+    assert not asked(beforeCursor="abc").is_whole_inbox()
 
 
 @pytest.mark.parametrize(

@@ -59,9 +59,7 @@ def storage(folder: Path) -> Storage:
 def guest_writes(storage: Storage, text: str, hours_ago: float = 0, id_: str = "1"):
     """One unanswered guest text, and the turn that it opens."""
     at = utcnow() - timedelta(hours=hours_ago)
-    message = Message(
-        id_, "2", "Maya", "guest", Direction.INBOUND, Kind.TEXT, text, at
-    )
+    message = Message(id_, "2", "Maya", "guest", Direction.INBOUND, Kind.TEXT, text, at)
     thread = Thread(
         THREAD_ID, "Maya", "HOME_BOOKING", "HOST", True, None, None, None, at, "m", None
     )

@@ -132,9 +132,7 @@ def test_a_signal_ends_it_while_the_site_hangs(site, daemon):
     assert not processes.chromiums(airbot.profile())
 
 
-def test_a_killed_daemon_starts_again_and_answers_what_came_meanwhile(
-    site, ai, daemon
-):
+def test_a_killed_daemon_starts_again_and_answers_what_came_meanwhile(site, ai, daemon):
     thread = site.add_thread(guest="Maya")
     first = daemon()
     wait_for(lambda: count_list_reads(site))

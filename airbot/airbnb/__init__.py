@@ -3,6 +3,7 @@
     pages.py      addresses, markup, and where we are
     shapes.py     its JSON: ids, the list, a thread
     questions.py  the page's own API calls, asked again
+    loading.py    when a page has all that it asks for
     site.py       what we do there: read, type, press Send
 
 Does not own: the browser's life, retries, storage. The simulated Airbnb in `sandbox/`

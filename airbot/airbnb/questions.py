@@ -86,6 +86,13 @@ class Question:
         user_id = self.variables().get("userId")
         return shapes.number_of(user_id, "Viewer") if isinstance(user_id, str) else None
 
+    def is_whole_inbox(self) -> bool:
+        """Is it the list's first page, neither filtered nor of the archive?"""
+        variables = self.variables()
+        visibility = variables.get("threadVisibility") or "UNARCHIVED"
+        narrowed = ("beforeCursor", "query", "threadTagFilters")
+        return visibility == "UNARCHIVED" and not any(map(variables.get, narrowed))
+
     def asked_for(self) -> str | None:
         """The number of the thread in a thread's question."""
         id_ = self.variables().get("globalThreadId")
@@ -133,6 +140,14 @@ def last_answered(
         if number is None or Question.from_exchange(exchange).asked_for() == number:
             return exchange
     return None
+
+
+def last_list(exchanges: list[Exchange]) -> Exchange | None:
+    """The newest answered reading of the inbox; better one of the whole of it."""
+    whole = [e for e in exchanges if Question.from_exchange(e).is_whole_inbox()]
+    return last_answered(whole, pages.LIST_QUERY) or last_answered(
+        exchanges, pages.LIST_QUERY
+    )
 
 
 def unanswered(exchanges: list[Exchange], operation: str) -> Exception:

@@ -12,20 +12,23 @@ those about one conversation also ThreadNotShown.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 from typing import TypeVar
 
 from airbot.airbnb import pages
 from airbot.airbnb import shapes
+from airbot.airbnb.loading import Loading
 from airbot.airbnb.questions import NotJson
 from airbot.airbnb.questions import Question
 from airbot.airbnb.questions import StaleQuestion
 from airbot.airbnb.questions import checked
 from airbot.airbnb.questions import last_answered
+from airbot.airbnb.questions import last_list
 from airbot.airbnb.questions import site_time
 from airbot.airbnb.questions import unanswered
 from airbot.browser import Answer
@@ -42,7 +45,6 @@ from airbot.models import Reading
 JOB_DEADLINE_S = 50.0
 PAGE_TIMEOUT_S = 20.0
 ANSWER_TIMEOUT_S = 15.0
-EMPTY_THREAD_S = 3.0  # how long a second answer is waited for
 COMPOSER_TIMEOUT_S = 5.0
 PRESS_TIMEOUT_S = 10.0
 LOOK_EVERY_S = 1.0
@@ -182,10 +184,13 @@ class Airbnb:
         path = f"{pages.INBOX_PATH}/{number}" if number else pages.INBOX_PATH
         tab = self._browser.tab
         self._standing = None
-        with tab.listening() as exchanges:
+        with tab.listening() as exchanges, _never_stale():
             status = tab.load(self._base_url + path, PAGE_TIMEOUT_S)
             self._check_document(status, number)
-            tab.pump(_Loading(self, exchanges).is_over, PAGE_TIMEOUT_S)
+            tab.pump(
+                Loading(exchanges, tab.address, self._check_page).is_over,
+                PAGE_TIMEOUT_S,
+            )
             self._check_page()
             page = self._read_list(exchanges)
             shown = pages.shown_thread(tab.address())
@@ -212,7 +217,7 @@ class Airbnb:
         pages.check_marks(self._browser.tab.probe(pages.LOOK, pages.look_for()))
 
     def _read_list(self, exchanges: list[Exchange]) -> InboxPage:
-        exchange = last_answered(exchanges, pages.LIST_QUERY)
+        exchange = last_list(exchanges)
         answer = exchange.answer() if exchange else None
         if exchange is None or answer is None:
             raise unanswered(exchanges, pages.LIST_QUERY)
@@ -248,10 +253,8 @@ class Airbnb:
                 self._generation = 0  # the page may hang with it: a new one next time
                 raise
         self._load(self._standing)
-        try:
+        with _never_stale():
             return ask()
-        except StaleQuestion:
-            raise SiteChanged("an answer to the page's own question") from None
 
     def _ask_inbox(self, cursor: str | None) -> InboxPage:
         question = self._known(pages.LIST_QUERY)
@@ -291,6 +294,7 @@ class Airbnb:
         return shapes.reading(data, thread_id, self._account_id, site_time(answer))
 
     def _checked(self, answer: Answer, operation: str) -> Any:
+        """What an answer holds, or what it means that it does not."""
         try:
             return checked(answer, operation, self._base_url)
         except NotJson:
@@ -299,47 +303,13 @@ class Airbnb:
             raise SiteChanged(f"JSON in the answer to {operation}") from None
 
 
-class _Loading:
-    """Has a page that is being loaded got all that it asks for?"""
-
-    def __init__(self, site: Airbnb, exchanges: list[Exchange]) -> None:
-        self._site = site
-        self._exchanges = exchanges
-        self._look_at = time.monotonic() + LOOK_EVERY_S
-        self._empty: dict[int, float] = {}
-        self._no_threads: bool | None = None
-
-    def is_over(self) -> bool:
-        if time.monotonic() > self._look_at:
-            self._look_at = time.monotonic() + LOOK_EVERY_S
-            self._site._check_page()
-        listed = last_answered(self._exchanges, pages.LIST_QUERY)
-        if listed is None:
-            return False
-        if listed.status != 200:
-            return True
-        shown = pages.shown_thread(self._site._browser.tab.address())
-        if shown is None:
-            return self._inbox_is_empty(listed)
-        opened = last_answered(self._exchanges, pages.THREAD_QUERY, shown)
-        return opened is not None and (opened.status != 200 or self._is_whole(opened))
-
-    def _inbox_is_empty(self, listed: Exchange) -> bool:
-        if self._no_threads is None:
-            answer = listed.answer()
-            data = pages.parse(answer.text) if answer else None
-            self._no_threads = not shapes.lists_threads(data)
-        return self._no_threads
-
-    def _is_whole(self, opened: Exchange) -> bool:
-        """The first answer of a page load can be empty; another follows."""
-        since = self._empty.get(id(opened))
-        if since is None:
-            answer = opened.answer()
-            if answer is None or not shapes.lacks_messages(pages.parse(answer.text)):
-                return True
-            since = self._empty[id(opened)] = time.monotonic()
-        return time.monotonic() - since > EMPTY_THREAD_S
+@contextmanager
+def _never_stale() -> Iterator[None]:
+    """A page that was loaded just now must know its own questions."""
+    try:
+        yield
+    except StaleQuestion:
+        raise SiteChanged("an answer to the page's own question") from None
 
 
 def _is_item_id(text: str | None) -> bool:

@@ -30,6 +30,7 @@ logger = logging.getLogger("airbot.session")
 PERSON_NEEDED = frozenset({SessionState.LOGIN, SessionState.CAPTCHA})
 UNKNOWN_WAITS = (timedelta(minutes=15), timedelta(hours=1))
 RETRY_AFTER_CAP_S = 1800.0
+WELL = "Airbnb answers"
 WHAT_TO_DO = {
     SessionState.LOGIN: "airbot is paused until a person runs: airbot reconnect",
     SessionState.CAPTCHA: "airbot is paused until a person runs: airbot reconnect",
@@ -101,10 +102,11 @@ class Gate:
             logging.getLogger(f"airbot.{name}").info("%s (%d ms)", outcome, took_ms)
 
     def _well(self) -> None:
-        if self._storage.session.get().state == SessionState.OK:
+        session = self._storage.session.get()
+        if session.state == SessionState.OK and session.sentence == WELL:
             return
-        self._storage.session.set_state(SessionState.OK, "Airbnb answers", self._now())
-        logger.info("Airbnb answers again")
+        if self._storage.session.set_state(SessionState.OK, WELL, self._now()):
+            logger.info("Airbnb answers again")
 
     def _trouble(self, e: SiteError) -> None:
         """Store what is wrong, say it once, and free the profile where it pauses us."""
