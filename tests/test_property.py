@@ -339,15 +339,17 @@ class Promises(RuleBasedStateMachine):
         else:
             self.site.unsend(message)
 
-    @rule(other=st.booleans(), cotraveller=st.booleans())
-    def guest_writes(self, other: bool, cotraveller: bool) -> None:
+    @rule(other=st.booleans(), cotraveller=st.booleans(), read=st.booleans())
+    def guest_writes(self, other: bool, cotraveller: bool, read: bool) -> None:
         self._guest(self.threads[other], cotraveller)
+        if read:
+            self._run(self.syncer.run, None)
 
     @rule(other=st.booleans(), who=st.sampled_from(["host", "cohost", "scheduled"]))
     def person_writes(self, other: bool, who: str) -> None:
         self._person(self.threads[other], who)
 
-    @rule(other=st.booleans(), times=st.integers(1, 3))
+    @rule(other=st.booleans(), times=st.integers(1, 4))
     def guest_goes_on_while_the_ai_thinks(self, other: bool, times: int) -> None:
         self.how = "taken"
         for _ in range(times):
@@ -451,10 +453,10 @@ class Promises(RuleBasedStateMachine):
     def a_night_passes(self, hours: int) -> None:
         self._advance(hours * 3600)
 
-    @rule()
-    def settling_passes(self) -> None:
+    @rule(mishap=mishaps)
+    def settling_passes(self, mishap: Mishap | None) -> None:
         self._advance(SETTLE_S + 1)
-        self._run(self.sender.run, None)
+        self._run(self.sender.run, mishap)
 
     def _advance(self, seconds: float) -> None:
         end = self.site.now() + seconds
@@ -692,7 +694,7 @@ class Promises(RuleBasedStateMachine):
 
 TestPromises = Promises.TestCase
 TestPromises.settings = settings(
-    max_examples=60,
+    max_examples=200,
     stateful_step_count=25,
     deadline=None,
     print_blob=True,
