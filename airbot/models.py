@@ -150,6 +150,15 @@ class PressOutcome:
     requested: bool
     refused: bool = False
     sentence: str | None = None
+    accepted: bool = False  # answered with 2xx and without errors
+
+    def in_a_word(self) -> str:
+        """As the row remembers it: none, left, refused, accepted."""
+        if not self.requested:
+            return "none"
+        if self.refused:
+            return "refused"
+        return "accepted" if self.accepted else "left"
 
 
 @dataclass(frozen=True)
@@ -207,6 +216,7 @@ class Reply:
     claimed_at: datetime | None = None
     send_started_at: datetime | None = None
     anchor_id: str | None = None
+    known_ids: frozenset[str] = frozenset()
     request: str | None = None  # what became of the page's send request
     first_absent_at: datetime | None = None
     absent_readings: int = 0

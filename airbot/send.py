@@ -225,7 +225,8 @@ class Sender:
             wait = 0.0 if pressed_twice_is_due else policy.backoff_s(reply.attempts)
             return now + timedelta(seconds=wait)
         if verdict.absent:
-            return (reply.first_absent_at or now) + self._settle_after
+            apart = policy.proof_after(reply, self._settle_after)
+            return (reply.first_absent_at or now) + apart
         return now + timedelta(seconds=self._limits.interval_sec)
 
     def _unproven(self, reply: Reply, e: SiteError | ThreadNotShown) -> None:
@@ -239,8 +240,11 @@ def _remembered(reply: Reply) -> PressOutcome | None:
     """What was seen of the press, when it was in another run."""
     if reply.request is None:
         return None
-    refused = reply.request == "refused"
-    return PressOutcome(reply.request != "none", refused, None)
+    return PressOutcome(
+        requested=reply.request != "none",
+        refused=reply.request == "refused",
+        accepted=reply.request == "accepted",
+    )
 
 
 def _tell(reply: Reply, verdict: Verdict) -> None:

@@ -465,6 +465,7 @@ def reply(**changes: object) -> Reply:
         "presses": 1,
         "send_started_at": NOW,
         "anchor_id": "1",
+        "known_ids": frozenset({"1"}),
     }
     return Reply(**{**values, **changes})  # type: ignore[arg-type]
 
@@ -566,7 +567,7 @@ JUDGED = [
     ("the same one beats one that is like it", "g1 altered2 own3", LEFT, SENT, "3"),
     ("two of the same", "g1 own2 own3", LEFT, UNCERTAIN, "parked"),
     ("two that are like it", "g1 altered2 altered3", LEFT, UNCERTAIN, "parked"),
-    ("the same text above the anchor", "own2 g1", LEFT, UNCERTAIN, "absent"),
+    ("shown above older ones, as times repeat", "own2 g1", LEFT, SENT, "2"),
     ("the same text by somebody else", "g1 hsame2", LEFT, UNCERTAIN, "absent"),
     ("the host types something else", "g1 typed2", LEFT, UNCERTAIN, "absent"),
     ("the host types, the page said no", "g1 typed2", REFUSED, FAILED, ""),
@@ -610,9 +611,31 @@ def test_only_a_reading_proves(
 def test_a_reading_that_holds_something_back_counts_for_nothing(
     words: str, outcome: PressOutcome | None
 ) -> None:
-    for looked in (reading(words, complete=False), reading(words, sending=True)):
-        verdict = policy.judge(reply(), outcome, looked)
-        assert (verdict.status, shown(verdict)) == (UNCERTAIN, "")
+    verdict = policy.judge(reply(), outcome, reading(words, complete=False))
+    assert (verdict.status, shown(verdict)) == (UNCERTAIN, "")
+
+
+@pytest.mark.parametrize("outcome", [LEFT, NONE, REFUSED, None])
+def test_while_a_message_is_on_its_way_nothing_is_absent(
+    outcome: PressOutcome | None,
+) -> None:
+    verdict = policy.judge(reply(), outcome, reading("g1", sending=True))
+    assert (verdict.status, shown(verdict)) == (UNCERTAIN, "")
+
+
+def test_a_text_that_was_known_before_the_press_proves_nothing() -> None:
+    held = reply(known_ids=frozenset({"1", "2"}))
+    for words in ("own2 g1", "g1 own2"):
+        assert policy.judge(held, LEFT, reading(words)).absent
+
+
+def test_a_message_that_the_site_took_may_be_shown_late() -> None:
+    held = reply(presses=1, absent_readings=1, first_absent_at=NOW, request="accepted")
+    verdict = policy.judge(held, None, reading("g1"))
+    after = timedelta(seconds=1)
+    soon, late = NOW + timedelta(seconds=5), NOW + timedelta(seconds=9)
+    assert policy.settle(held, verdict, soon, after).status == UNCERTAIN
+    assert policy.settle(held, verdict, late, after).status == "pending"
 
 
 def test_what_proved_another_reply_proves_no_second_one() -> None:

@@ -63,8 +63,9 @@ MESSAGE_ITEMS = '[data-testid="message-list"] [role="group"][data-item-id]'
 # The scripts and frames of both lie hidden in ordinary pages: only what is visible
 # counts, and an invisible reCAPTCHA is a badge.
 CHALLENGE = (
-    '[data-e2e="enforcement-frame"].show',
-    '[data-e2e="enforcement-frame"].active',
+    '[data-e2e="enforcement-frame"]',
+    'iframe[title="Verification challenge"]',
+    'iframe[aria-label="Verification challenge"]',
     'iframe[src*="arkoselabs.com"]',
     'iframe[src*="recaptcha/api2/anchor"]:not([src*="size=invisible"])',
     'iframe[src*="recaptcha/api2/bframe"]',
@@ -78,7 +79,11 @@ LOGIN = (
     '[data-testid="social-auth-button-email"]',
     '[data-testid="email-login-email"]',
     '[data-testid="signup-login-submit-btn"]',
+    '[data-testid="email-signup-password"]',
+    '[data-testid="fallback-option-email-otp"]',
     'input[name="user[email]"]',
+    'input[name="password"]',
+    'input[name^="codeinput"]',
     "#otp-code-input",
     'input[autocomplete="one-time-code"]',
 )
@@ -91,9 +96,10 @@ LOOK = """
     catch (e) { return {challenge: null, login: null}; }  // Trusted Types forbid it
   }
   const visible = e => {
-    if (html !== null) return true;
+    if (html !== null) return !e.closest('[hidden], .grecaptcha-badge');
     const box = e.getBoundingClientRect();
-    return box.width > 1 && box.height > 1
+    return box.width > 1 && box.height > 1 && box.bottom > 0 && box.right > 0
+      && !e.closest('.grecaptcha-badge')
       && e.checkVisibility({checkOpacity: true, checkVisibilityCSS: true});
   };
   const first = all => all.find(s => [...root.querySelectorAll(s)].some(visible));

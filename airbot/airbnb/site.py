@@ -16,6 +16,7 @@ from collections.abc import Callable
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from contextlib import contextmanager
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 from typing import TypeVar
@@ -33,6 +34,7 @@ from airbot.airbnb.questions import site_time
 from airbot.airbnb.questions import unanswered
 from airbot.browser import Answer
 from airbot.browser import Browser
+from airbot.browser import Document
 from airbot.browser import Exchange
 from airbot.exceptions import ReplyNotTyped
 from airbot.exceptions import SiteChanged
@@ -62,6 +64,7 @@ class Airbnb:
         self._account_id = ""
         self._standing: str | None = None
         self._generation = 0
+        self._covered = False  # does something (a cookie banner) lie over Send?
 
     # Reading
 
@@ -73,11 +76,13 @@ class Airbnb:
         """
         with self._job("opening the inbox"):
             if thread_id is not None:
-                try:
+                with suppress(ThreadNotShown):
                     return self._load(thread_id)[0]
-                except ThreadNotShown:
-                    pass
-            return self._load(None)[0]
+            try:
+                return self._load(None)[0]
+            except ThreadNotShown:
+                # The page itself chose what it cannot show.
+                raise SiteChanged("data.threadData in the page's own answer") from None
 
     def open_thread(self, thread_id: str) -> Reading:
         """Load a conversation, over the network, and read it as it stands now."""
@@ -147,6 +152,7 @@ class Airbnb:
             if shown != shapes.thread_number(thread_id):
                 raise ReplyNotTyped("the page went to another conversation")
             self._check_composer(text)
+            self._covered = self._browser.tab.is_covered(pages.SEND_BUTTON)
 
     def empty_composer(self) -> None:
         """Leave no draft of ours behind."""
@@ -164,7 +170,7 @@ class Airbnb:
             # The attempt is on record already (Outbox.start_press), and nothing may
             # press again before two readings of the conversation have proven that
             # nothing arrived.
-            self._browser.tab.click(pages.SEND_BUTTON)
+            self._browser.tab.click(pages.SEND_BUTTON, by_key=self._covered)
             self._browser.tab.pump(lambda: _is_over(exchanges), PRESS_TIMEOUT_S)
             return _outcome(exchanges)
 
@@ -185,8 +191,8 @@ class Airbnb:
         tab = self._browser.tab
         self._standing = None
         with tab.listening() as exchanges, _never_stale():
-            status = tab.load(self._base_url + path, PAGE_TIMEOUT_S)
-            self._check_document(status, number)
+            document = tab.load(self._base_url + path, PAGE_TIMEOUT_S)
+            self._check_document(document, number)
             tab.pump(
                 Loading(exchanges, tab.address, self._check_page).is_over,
                 PAGE_TIMEOUT_S,
@@ -202,9 +208,10 @@ class Airbnb:
         self._standing = reading.thread.id
         return page, reading
 
-    def _check_document(self, status: int | None, number: str | None) -> None:
+    def _check_document(self, document: Document, number: str | None) -> None:
         pages.check_address(self._browser.tab.address(), self._base_url)
-        pages.check_status(status, "the inbox page")
+        status, wish = document.status, document.headers.get("retry-after")
+        pages.check_status(status, "the inbox page", wish)
         if status is not None and status >= 400:
             self._check_page()
             if number and status == 404:
@@ -340,7 +347,7 @@ def _outcome(exchanges: list[Exchange]) -> PressOutcome:
     refusals = [_refusal(exchange) for exchange in sends]
     if all(refusal is not None for refusal in refusals):
         return PressOutcome(True, refused=True, sentence=refusals[-1])
-    return PressOutcome(True)
+    return PressOutcome(True, accepted=any(_is_accepted(e) for e in sends))
 
 
 def _refusal(exchange: Exchange) -> str | None:
@@ -349,5 +356,10 @@ def _refusal(exchange: Exchange) -> str | None:
     if exchange.status == 401:
         pages.check_unauthorized(text, "the answer to the message")
     if exchange.status in pages.NOT_ABOUT_THE_MESSAGE:
-        pages.check_status(exchange.status, "the message")
+        wish = answer.headers.get("retry-after") if answer else None
+        pages.check_status(exchange.status, "the message", wish)
     return pages.refusal(exchange.status, text)
+
+
+def _is_accepted(exchange: Exchange) -> bool:
+    return exchange.status is not None and 200 <= exchange.status < 300

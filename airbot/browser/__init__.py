@@ -15,6 +15,14 @@ from airbot.browser.find import find_browser
 from airbot.browser.find import install_browser
 from airbot.browser.life import Browser
 from airbot.browser.tab import Answer
+from airbot.browser.tab import Document
 from airbot.browser.tab import Exchange
 
-__all__ = ["Answer", "Browser", "Exchange", "find_browser", "install_browser"]
+__all__ = [
+    "Answer",
+    "Browser",
+    "Document",
+    "Exchange",
+    "find_browser",
+    "install_browser",
+]

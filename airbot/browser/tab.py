@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Response
 
 PUMP_MS = 20
+TRIAL_MS = 1500
 PROBES = 20
 PROBE_AGAIN_MS = 200
 
@@ -43,7 +44,31 @@ async ({url, method, headers, body, timeout}) => {
   }
 }
 """
-READ_TEXT = "e => 'value' in e ? e.value : e.innerText"
+# What a box holds, line by line. innerText would count the empty lines of an editor
+# that makes a block of each line twice; a <br> at a block's end is a placeholder.
+READ_TEXT = """
+box => {
+  if ('value' in box) return box.value;
+  const isBlock = e => e.nodeType === 1 && /^(DIV|P|LI|PRE)$/.test(e.tagName);
+  const inline = e => e.nodeType === 3 ? e.data : e.nodeName === 'BR' ? '\\n'
+    : [...e.childNodes].map(inline).join('');
+  const lines = e => {
+    const found = [];
+    let run = null;
+    const end = () => {
+      if (run !== null) found.push(run.replace(/\\n$/, ''));
+      run = null;
+    };
+    for (const child of e.childNodes) {
+      if (isBlock(child)) { end(); found.push(...lines(child)); }
+      else run = (run ?? '') + inline(child);
+    }
+    end();
+    return found.length ? found : [''];
+  };
+  return lines(box).join('\\n');
+}
+"""
 
 
 @dataclass(frozen=True)
@@ -54,6 +79,14 @@ class Answer:
     status: int
     headers: dict[str, str]
     text: str
+
+
+@dataclass(frozen=True)
+class Document:
+    """What a navigation was answered with; no status where nothing was asked."""
+
+    status: int | None
+    headers: dict[str, str]
 
 
 @dataclass
@@ -79,7 +112,7 @@ class Exchange:
             return Answer(
                 self._response.url,
                 self._response.status,
-                {k.lower(): v for k, v in self._response.headers.items()},
+                _lower(self._response.headers),
                 self._response.text(),
             )
         except Exception as e:
@@ -95,12 +128,14 @@ class Tab:
     def __init__(self, page: Page) -> None:
         self._page = page
 
-    def load(self, url: str, timeout_s: float) -> int | None:
-        """Go to an address over the network; the document's status."""
+    def load(self, url: str, timeout_s: float) -> Document:
+        """Go to an address over the network."""
         response = self._page.goto(
             url, wait_until="domcontentloaded", timeout=timeout_s * 1000
         )
-        return response.status if response else None
+        if response is None:
+            return Document(None, {})
+        return Document(response.status, _lower(response.headers))
 
     def address(self) -> str:
         return self._page.url
@@ -212,8 +247,27 @@ class Tab:
         """What a box holds."""
         return str(self._page.locator(selector).evaluate(READ_TEXT))
 
-    def click(self, selector: str) -> None:
-        self._page.locator(selector).click(no_wait_after=True)
+    def is_covered(self, selector: str) -> bool:
+        """Would a click on it meet something else? Nothing is clicked."""
+        try:
+            self._page.locator(selector).click(trial=True, timeout=TRIAL_MS)
+        except Exception as e:
+            if is_death(e):
+                raise
+            return True
+        return False
+
+    def click(self, selector: str, by_key: bool = False) -> None:
+        """Press a button, with the mouse or, under a cover, with its Enter key."""
+        button = self._page.locator(selector)
+        if by_key:
+            button.press("Enter", no_wait_after=True)
+        else:
+            button.click(no_wait_after=True)
+
+
+def _lower(headers: dict[str, str]) -> dict[str, str]:
+    return {name.lower(): value for name, value in headers.items()}
 
 
 def _note_request(

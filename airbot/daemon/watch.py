@@ -47,6 +47,8 @@ class Watch:
         self._round_at = time.monotonic() + ROUND_S
         try:
             self._notifier.tell(f"STATUS={self._status()}")
+            if self._parts.storage.outbox.is_due(self._now()):
+                self._parts.send_wanted.set()
             self._repeat()
             self._prune()
         except StorageError as e:

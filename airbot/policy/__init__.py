@@ -19,6 +19,7 @@ from airbot.policy.proof import backoff_s
 from airbot.policy.proof import is_recognisable
 from airbot.policy.proof import judge
 from airbot.policy.proof import normalise
+from airbot.policy.proof import proof_after
 from airbot.policy.proof import settle
 from airbot.policy.proof import without_words_of
 from airbot.policy.turns import ANSWERED
@@ -66,6 +67,7 @@ __all__ = [
     "is_too_old",
     "judge",
     "normalise",
+    "proof_after",
     "settle",
     "too_old",
     "unanswered",

@@ -25,6 +25,7 @@ MAX_PRESSES = 2
 RECOGNISED = 0.5  # similarity from which a changed text is still our own
 # What stands in the place of contact details: "(Phone number hidden by Airbnb)".
 HIDDEN = re.compile(r"\([^()]{0,40}[Hh]idden by Airbnb\)")
+SHOWN_LATE = timedelta(seconds=8)
 LATE_READING = timedelta(minutes=10)
 BACKOFF_FIRST_S = 15.0
 BACKOFF_CAP_S = 900.0
@@ -53,30 +54,30 @@ def judge(
     `outcome` is None when the press was in another life of the program. `taken` are
     the site ids that other replies have already been proven with.
     """
-    if not reading.complete or reading.sending:
+    if not reading.complete:
         reason = "the conversation was not shown to its end"
         return Verdict(ReplyStatus.UNCERTAIN, reason)
-    after = _after_anchor(reply.anchor_id, reading.messages)
-    if after is None:
+    if not _shows(reading, reply.anchor_id):
         reason = "the message before our press is out of sight"
         return Verdict(ReplyStatus.UNCERTAIN, reason, park=True)
+    # New is what was not known before the press, wherever it stands: messages can
+    # share a time, and ids do not grow, so ours may be shown above older ones.
+    new = [m for m in reading.messages if m.id not in reply.known_ids]
     ours = [
         message
-        for message in after
+        for message in new
         if message.account_id == reading.account_id and message.id not in taken
     ]
-    return _recognise(reply, ours) or _judge_absent(reply, outcome, after)
+    if verdict := _recognise(reply, ours):
+        return verdict
+    if reading.sending:
+        reason = "the page shows a message that is still on its way"
+        return Verdict(ReplyStatus.UNCERTAIN, reason)
+    return _judge_absent(reply, outcome, new)
 
 
-def _after_anchor(
-    anchor_id: str | None, messages: tuple[Message, ...]
-) -> tuple[Message, ...] | None:
-    if anchor_id is None:
-        return messages
-    for index, message in enumerate(messages):
-        if message.id == anchor_id:
-            return messages[index + 1 :]
-    return None
+def _shows(reading: Reading, anchor_id: str | None) -> bool:
+    return anchor_id is None or any(m.id == anchor_id for m in reading.messages)
 
 
 def _recognise(reply: Reply, ours: list[Message]) -> Verdict | None:
@@ -97,9 +98,9 @@ def _recognise(reply: Reply, ours: list[Message]) -> Verdict | None:
 
 
 def _judge_absent(
-    reply: Reply, outcome: PressOutcome | None, after: tuple[Message, ...]
+    reply: Reply, outcome: PressOutcome | None, new: list[Message]
 ) -> Verdict:
-    guest = any(message.is_guest_text for message in after)
+    guest = any(message.is_guest_text for message in new)
     if outcome is not None and outcome.refused:
         sentence = outcome.sentence or "Airbnb refused the message"
         reason = without_words_of(reply.message, sentence)
@@ -131,7 +132,7 @@ def settle(
         return replace(verdict, reason=reason, park=True)
     if not verdict.absent:
         return verdict
-    if reply.absent_readings == 0 or now - first < settle_after:
+    if reply.absent_readings == 0 or now - first < proof_after(reply, settle_after):
         return verdict
     if verdict.newer_guest_text:
         reason = "it never arrived, and the guest has written again"
@@ -140,6 +141,14 @@ def settle(
         reason = "pressed twice and not in the conversation"
         return replace(verdict, reason=reason, park=True)
     return Verdict(ReplyStatus.PENDING, "it never arrived: pressing once more")
+
+
+def proof_after(reply: Reply, settle_after: timedelta) -> timedelta:
+    """How far apart two readings must be to prove that nothing arrived.
+
+    A message that the site said it had taken may be shown late: that is waited for.
+    """
+    return settle_after + (SHOWN_LATE if reply.request == "accepted" else timedelta())
 
 
 def without_words_of(reply: str, sentence: str) -> str:

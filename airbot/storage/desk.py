@@ -123,7 +123,8 @@ class Desk:
                 reply.id,
                 """
                 status = 'pending', attempts = 0, presses = 0, next_attempt_at = NULL,
-                send_started_at = NULL, anchor_id = NULL, request = NULL, parked = 0,
+                send_started_at = NULL, anchor_id = NULL, known_ids = NULL,
+                request = NULL, parked = 0,
                 first_absent_at = NULL, absent_readings = 0, processed_at = NULL,
                 old_ok = :old_ok, last_error = 'a person said: retry'
                 """,
@@ -259,13 +260,13 @@ def _reopen(tx: Transaction, turn: Turn, now: datetime) -> None:
 
 
 def _stands_as(tx: Transaction, reply: Reply) -> str | None:
-    """The message below the anchor that says what the reply says, if one was read."""
+    """A message that is new since the press and says what the reply says."""
     rows = tx.execute(
         """
         SELECT m.id, m.body FROM messages m
         JOIN queue_outbox o ON o.id = :id AND o.thread_id = m.thread_id
         WHERE m.direction = 'outbound' AND m.kind = 'text'
-            AND m.position > COALESCE(o.anchor_position, -1)
+            AND m.id NOT IN (SELECT value FROM json_each(COALESCE(o.known_ids, '[]')))
             AND m.id NOT IN (SELECT site_message_id FROM queue_outbox
                              WHERE site_message_id IS NOT NULL)
         ORDER BY m.position

@@ -30,6 +30,7 @@ from airbot.storage.database import to_text
 from airbot.storage.database import to_time
 from airbot.storage.database import to_time_or_none
 
+LIMIT_LOOKED_AT = timedelta(minutes=1)  # how often a row over its limit is tried
 SAME_TEXT_WITHIN = timedelta(minutes=10)
 
 
@@ -110,7 +111,7 @@ class Outbox:
         with self._db.transaction() as tx:
             for row in _due(tx, now):
                 if reason := _over_limit(tx, row, now, per_thread_hour, per_hour):
-                    _wait(tx, row["id"], reason)
+                    _wait(tx, row["id"], reason, now + LIMIT_LOOKED_AT)
                     continue
                 claimed = tx.execute(
                     """
@@ -135,8 +136,19 @@ class Outbox:
         )
         return reply_from_row(row) if row else None
 
+    def is_due(self, now: datetime) -> bool:
+        """Is there a row whose time to be tried, or read again, has come?"""
+        row = self._db.read_one(
+            """
+            SELECT 1 FROM queue_outbox WHERE next_attempt_at <= :now AND NOT parked
+                AND status IN ('pending', 'uncertain')
+            """,
+            {"now": to_text(now)},
+        )
+        return row is not None
+
     def start_press(self, reply: Reply, anchor_id: str | None, now: datetime) -> Reply:
-        """The boundary: the attempt, its time and the newest message before it.
+        """The boundary: the attempt, its time and the messages before it.
 
         Only when this has returned may Send be pressed.
         """
@@ -146,7 +158,9 @@ class Outbox:
             UPDATE queue_outbox SET status = 'processing', send_started_at = :now,
                 attempts = attempts + 1, presses = presses + 1,
                 anchor_id = :anchor_id, anchor_position =
-                    (SELECT position FROM messages WHERE id = :anchor_id),
+                    (SELECT position FROM messages WHERE id = :anchor_id), known_ids = COALESCE(known_ids,
+                    (SELECT json_group_array(m.id) FROM messages m
+                     WHERE m.thread_id = queue_outbox.thread_id)),
                 request = NULL, first_absent_at = NULL, absent_readings = 0
             WHERE id = :id RETURNING *
             """,
@@ -155,11 +169,10 @@ class Outbox:
 
     def press_seen(self, reply: Reply, outcome: PressOutcome) -> Reply:
         """Keep what became of the page's own send request."""
-        seen = "none" if not outcome.requested else "left"
         return self._change(
             reply,
             "UPDATE queue_outbox SET request = :seen WHERE id = :id RETURNING *",
-            {"seen": "refused" if outcome.refused else seen},
+            {"seen": outcome.in_a_word()},
         )
 
     def release(
@@ -340,10 +353,13 @@ def _over_limit(
     return None
 
 
-def _wait(tx: Transaction, reply_id: str, reason: str) -> None:
+def _wait(tx: Transaction, reply_id: str, reason: str, until: datetime) -> None:
     tx.execute(
-        "UPDATE queue_outbox SET last_error = :reason WHERE id = :id",
-        {"id": reply_id, "reason": reason},
+        """
+        UPDATE queue_outbox SET last_error = :reason, next_attempt_at = :until
+        WHERE id = :id
+        """,
+        {"id": reply_id, "reason": reason, "until": to_text(until)},
     )
 
 
@@ -361,6 +377,7 @@ def reply_from_row(row: sqlite3.Row) -> Reply:
         claimed_at=to_time_or_none(row["claimed_at"]),
         send_started_at=to_time_or_none(row["send_started_at"]),
         anchor_id=row["anchor_id"],
+        known_ids=frozenset(json.loads(row["known_ids"] or "[]")),
         request=row["request"],
         first_absent_at=to_time_or_none(row["first_absent_at"]),
         absent_readings=row["absent_readings"],

@@ -124,5 +124,11 @@ CREATE TABLE cycles (
 ) STRICT;
 """
 
-MIGRATIONS: tuple[str, ...] = (FIRST,)
+# What is new in a thread is told by what was known before the press, not by its place:
+# times repeat, and ours may be shown above older messages.
+SECOND = """
+ALTER TABLE queue_outbox ADD COLUMN known_ids TEXT;  -- JSON list of message ids
+"""
+
+MIGRATIONS: tuple[str, ...] = (FIRST, SECOND)
 VERSION = len(MIGRATIONS)
