@@ -150,7 +150,7 @@ class PressOutcome:
     requested: bool
     refused: bool = False
     sentence: str | None = None
-    accepted: bool = False  # answered with 2xx and without errors
+    accepted: bool = False  # answered with a message that the site has stored
 
     def in_a_word(self) -> str:
         """As the row remembers it: none, left, refused, accepted."""

@@ -110,7 +110,6 @@ def test_an_old_draft_is_emptied_first(opened: Desk, browser: Browser) -> None:
         ("refuse", "failed", 0),
         ("refuse_200", "failed", 0),
         ("no_request", "pending", 0),
-        (429, "failed", 0),
         (403, "failed", 0),
         (400, "failed", 0),
     ],
@@ -194,10 +193,23 @@ def test_a_host_text_inside_a_swallowed_send_is_no_evidence(
 def test_a_challenge_in_answer_to_the_send_is_never_sent(desk: Desk, kind: str) -> None:
     desk.queue(REPLY)
     desk.site.trouble.challenge, desk.site.trouble.challenge_on = kind, "send"
-    with suppress(ChallengeShown):
+    with suppress(SiteError):
         desk.later(0)
-    assert desk.reply().status != "sent"
+    assert desk.reply().status == "uncertain"
     assert desk.posted() == []
+
+
+def test_too_many_requests_in_answer_to_the_send_waits_and_is_settled(
+    desk: Desk,
+) -> None:
+    desk.queue(REPLY)
+    desk.site.trouble.send, desk.site.trouble.send_times = 429, 1
+    with pytest.raises(SiteUnavailable):
+        desk.later(0)
+    assert (desk.reply().status, desk.posted()) == ("uncertain", [])
+    desk.later(16)
+    assert desk.later(SETTLE_S + 2).status == "sent"
+    assert desk.posted() == [REPLY]
 
 
 # Trouble before the press

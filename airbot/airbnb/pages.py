@@ -38,6 +38,7 @@ SEND_MUTATIONS = frozenset(
         "ThreadCreateMessageItem",  # until 2022
     }
 )
+MESSAGE_ID = "TWVzc2FnZT"  # how the base64 of "Message:..." begins
 # Posts that are not messages: read receipts, typing, sync, telemetry by name.
 OTHER_MUTATIONS = re.compile(
     r"CreateLastMessageRead|CreateInstantEvent|SyncProtocol|CreateWebsocket|Fetch|Get"
@@ -242,3 +243,8 @@ def refusal(status: int | None, body: str | None) -> str | None:
     said = first.get("message") if isinstance(first, dict) else None
     words = f": {said[:200]}" if isinstance(said, str) else ""
     return f"Airbnb refused the message (HTTP {status}){words}"
+
+
+def names_message(body: str) -> bool:
+    """Does the answer to a send hold a Message, with its id or its uuid?"""
+    return '"uuid"' in body or MESSAGE_ID in body

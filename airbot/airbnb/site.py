@@ -362,4 +362,8 @@ def _refusal(exchange: Exchange) -> str | None:
 
 
 def _is_accepted(exchange: Exchange) -> bool:
-    return exchange.status is not None and 200 <= exchange.status < 300
+    """Does the answer name a message, so that there must be one?"""
+    answer = exchange.answer()
+    return (
+        answer is not None and answer.status < 300 and pages.names_message(answer.text)
+    )

@@ -157,10 +157,13 @@ class Outbox:
             """
             UPDATE queue_outbox SET status = 'processing', send_started_at = :now,
                 attempts = attempts + 1, presses = presses + 1,
-                anchor_id = :anchor_id, anchor_position =
-                    (SELECT position FROM messages WHERE id = :anchor_id), known_ids = COALESCE(known_ids,
+                anchor_id = :anchor_id,
+                anchor_position = (SELECT position FROM messages WHERE id = :anchor_id),
+                known_ids = COALESCE(
+                    known_ids,
                     (SELECT json_group_array(m.id) FROM messages m
-                     WHERE m.thread_id = queue_outbox.thread_id)),
+                     WHERE m.thread_id = queue_outbox.thread_id)
+                ),
                 request = NULL, first_absent_at = NULL, absent_readings = 0
             WHERE id = :id RETURNING *
             """,
