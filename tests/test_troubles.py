@@ -6,12 +6,12 @@ over, a person was there if one was needed, and settle_sec has passed twice, it 
 
 Pairs that are left out, and why:
 
-- The switches of the send's own answer exist at the press alone. "slow" is a question
-  without an answer where airbot asks, a page that hangs where it types, and an answer
-  after the deadline at the press.
+- The switches of the send's own answer exist at the press alone. "slow" is a
+  question without an answer where airbot asks, a page that hangs where it types, and
+  an answer after the deadline at the press.
 - A page sees a redesign when it is loaded, so it strikes before that (claim) or tears
-  the composer out of the open page (mid-type, typed). After the press and while settling
-  only the page's own answers are read, so a vanished composer changes nothing there.
+  the composer out of the open page (mid-type, typed). After the press only the page's
+  own answers are read, so that a vanished composer changes nothing there.
 - A challenge and a login are the same four answers (page, API, 401, 420) at each
   stage: every kind of them is tried where a page is loaded, and one or two per stage.
   One that is to be met mid-type needs a page that navigates by itself: that is typed.
@@ -162,7 +162,7 @@ Strike = Callable[[], object]
 
 
 class KeptOpen(Browser):
-    """For the gate: that it closes the browser is tested there, and costs a second."""
+    """For the gate: that it closes the browser is tested there, and takes a second."""
 
     def __init__(self) -> None:
         pass
@@ -206,7 +206,7 @@ class Scene:
         getattr(self, "_" + trouble.replace(" ", "_").replace(",", ""))()
 
     def arrange(self, trouble: str) -> bool:
-        """Switch on what the send's answer will be; False when it is no such trouble."""
+        """Switch on what the send's answer will be; False where it is about more."""
         switch = self.site.trouble
         word, _, more = trouble.partition(" ")
         if word == "send":
