@@ -213,8 +213,9 @@ class Sender:
         now = self._now()
         verdict = policy.settle(reply, verdict, now, self._settle_after)
         again_at = self._look_again_at(reply, verdict, now)
-        reply = self._outbox.conclude(reply, verdict, now, again_at)
-        self._storage.inbox.record(reading, self._max_age)
+        reply = self._storage.conclude(
+            reply, verdict, again_at, now, reading, self._max_age
+        )
         _tell(reply, verdict)
 
     def _look_again_at(

@@ -70,6 +70,7 @@ class Syncer:
     def run(self, between_threads: Callable[[], None] = lambda: None) -> SyncResult:
         """Read what is new. `between_threads` is called after each thread."""
         result = SyncResult()
+        result.new_turns += self._review_left()
         seen = self._storage.inbox.seen_marks()
         met: set[str] = set()  # priority rows come again on every page
         finished = self._storage.session.walk_finished()
@@ -92,6 +93,10 @@ class Syncer:
             self._full_at = time.monotonic() + self._full_every_s
         self._rest()
         return result
+
+    def _review_left(self) -> int:
+        site_now = self._storage.session.get().site_time(self._now())
+        return self._storage.inbox.review_left(site_now, self._max_age)
 
     def _pages(self, full: bool) -> Iterator[InboxPage]:
         if full or self._site.standing is None:

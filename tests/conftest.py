@@ -6,6 +6,7 @@ and the browser finds no other host.
 
 from __future__ import annotations
 
+import logging
 import socket
 from collections.abc import Callable
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from airbot.airbnb import Airbnb
 from airbot.browser import Browser
 from airbot.config import Config
 from airbot.config import is_loopback
+from airbot.logs import LineFormatter
 from airbot.sandbox.ai import DemoAI
 from airbot.sandbox.demo import LOOPBACK_ONLY
 from airbot.sandbox.demo import sandbox_config
@@ -29,6 +31,31 @@ ENVIRONMENT = (
     "AIRBNB_BASE_URL PLAYWRIGHT_SESSION_DIR AIRBNB_HEADLESS AIRBNB_BROWSER AIRBOT_DB "
     "AIRBOT_CONFIG SCRAPE_INTERVAL_SEC SEND_WORKER_INTERVAL_SEC"
 ).split()
+
+
+# What airbot has logged in this process, as its files would hold it, and what the
+# people of the simulated site have written: test_zz_every_log_line compares them.
+LOGGED: list[str] = []
+WRITTEN: set[str] = set()
+
+
+class _Keep(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            LOGGED.append(self.format(record))
+        except (TypeError, ValueError):
+            pass  # a test of arguments that do not fit
+
+
+@pytest.fixture(autouse=True, scope="session")
+def every_log_line_is_kept() -> Iterator[None]:
+    rooms = logging.getLogger("airbot")
+    keep = _Keep()
+    keep.setFormatter(LineFormatter())
+    rooms.addHandler(keep)
+    logging.getLogger().setLevel(logging.INFO)
+    yield
+    rooms.removeHandler(keep)
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -55,6 +82,8 @@ def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 def site() -> Iterator[AirbnbSite]:
     with AirbnbSite() as site:
         yield site
+        for thread in site.world.threads.values():
+            WRITTEN.update(m.text for m in site.messages(thread) if m.text)
 
 
 @pytest.fixture

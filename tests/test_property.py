@@ -724,10 +724,8 @@ def _asked(machine: Promises, how: str) -> None:
     machine._run(machine.asker.ask_one, None)
 
 
-LOST = "left out when it was read, and no one looks again when that is over"
 
 
-@pytest.mark.xfail(strict=True, reason=LOST)
 @pytest.mark.parametrize("how", ["ignore", "refuse"])
 def test_a_text_left_out_of_a_long_turn_is_asked_when_that_is_over(
     machine: Promises, how: str
@@ -744,7 +742,6 @@ def test_a_text_left_out_of_a_long_turn_is_asked_when_that_is_over(
     machine.teardown()
 
 
-@pytest.mark.xfail(strict=True, reason=LOST)
 @pytest.mark.parametrize("what", ["die", "disk"])
 def test_a_text_read_while_unsettled_is_asked_whatever_dies_then(
     machine: Promises, what: str

@@ -155,7 +155,9 @@ class Airbnb:
             self._covered = self._browser.tab.is_covered(pages.SEND_BUTTON)
 
     def empty_composer(self) -> None:
-        """Leave no draft of ours behind."""
+        """Leave no draft of ours behind, if the page is still there."""
+        if not self._is_loaded():
+            return
         with self._job("emptying the composer"):
             self._browser.tab.empty(pages.COMPOSER)
 

@@ -27,7 +27,6 @@ from airbot.storage import Storage
 
 logger = logging.getLogger("airbot.session")
 
-PERSON_NEEDED = frozenset({SessionState.LOGIN, SessionState.CAPTCHA})
 UNKNOWN_WAITS = (timedelta(minutes=15), timedelta(hours=1))
 RETRY_AFTER_CAP_S = 1800.0
 WELL = "Airbnb answers"
@@ -60,7 +59,7 @@ class Gate:
     def is_open(self, patient: bool = True) -> bool:
         """May Airbnb be asked now? An impatient person's own run need not wait."""
         session = self._storage.session.get()
-        if session.state in PERSON_NEEDED:
+        if session.person_needed:
             return False
         if session.state == SessionState.OK or not patient:
             return True
@@ -116,7 +115,7 @@ class Gate:
         changed = self._storage.session.set_state(
             state, str(e), now, _next_try(e, state, tries, now)
         )
-        if changed or state in PERSON_NEEDED:
+        if changed or self._storage.session.get().person_needed:
             logger.error("%s; %s", e, WHAT_TO_DO[state])
         else:
             logger.warning("%s, for the %d. time in a row", e, tries + 1)

@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 from airbot.config import Config
-from airbot.daemon.gate import PERSON_NEEDED
 from airbot.daemon.parts import Parts
 from airbot.daemon.parts import running_parts
 from airbot.models import SessionState
@@ -76,12 +75,14 @@ def _summary(parts: Parts) -> str:
     session = parts.storage.session.get()
     counts = parts.storage.outbox.counts()
     shown = ", ".join(f"{n} {status}" for status, n in sorted(counts.items()))
-    return f"airbot: session {session.state}; outbox: {shown or 'empty'}"
+    read = {row["job"]: row["outcome"] for row in parts.storage.desk.cycles()}
+    sync = read.get("sync", "not read")
+    return f"airbot: session {session.state}; {sync}; outbox: {shown or 'empty'}"
 
 
 def exit_code(storage: Storage, read: bool) -> int:
     """0 done, 1 try again, 77 a person is needed at Airbnb."""
-    state = storage.session.get().state
-    if state in PERSON_NEEDED:
+    session = storage.session.get()
+    if session.person_needed:
         return PERSON
-    return DONE if read and state == SessionState.OK else TRY_AGAIN
+    return DONE if read and session.state == SessionState.OK else TRY_AGAIN

@@ -34,7 +34,7 @@ class Watch:
         self._now = now
         self._beat_at = time.monotonic()
         self._round_at = 0.0
-        self._repeat_at = time.monotonic() + REPEAT_S
+        self._repeat_at = 0.0  # a restart says at once what it waits for
         self._prune_at = 0.0
 
     def beat(self) -> None:

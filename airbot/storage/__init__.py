@@ -14,8 +14,12 @@ process is in the way; nothing was written then.
 from __future__ import annotations
 
 from datetime import datetime
+from datetime import timedelta
 from pathlib import Path
 
+from airbot.models import Reading
+from airbot.models import Reply
+from airbot.policy import Verdict
 from airbot.storage.database import Database
 from airbot.storage.desk import Desk
 from airbot.storage.inbox import Inbox
@@ -35,6 +39,24 @@ class Storage:
         self.outbox = Outbox(self.db)
         self.session = SessionStore(self.db)
         self.desk = Desk(self.db)
+
+    def conclude(
+        self,
+        reply: Reply,
+        verdict: Verdict,
+        again_at: datetime | None,
+        now: datetime,
+        reading: Reading,
+        max_age: timedelta,
+    ) -> Reply:
+        """Write down what a reading proved, and what it means for the thread's turn.
+
+        One commit: a death in between would leave a guest text without a turn.
+        """
+        with self.db.transaction():
+            reply = self.outbox.conclude(reply, verdict, now, again_at)
+            self.inbox.record(reading, max_age)
+        return reply
 
     def check(self) -> None:
         """Raise WrongDatabase when the file is damaged."""

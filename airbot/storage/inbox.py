@@ -20,6 +20,8 @@ from airbot.storage.database import Transaction
 from airbot.storage.database import to_text
 from airbot.storage.turns import review
 
+LEFT_LOOKED_AT = timedelta(days=1)  # so long a text that is too old gets its reason
+
 
 class Inbox:
     """What has been read of Airbnb's inbox."""
@@ -51,6 +53,35 @@ class Inbox:
             may_send=decision.close is None,
             opened=bool(decision.texts) and decision.status == TurnStatus.NEW,
         )
+
+    def review_left(self, site_now: datetime, max_age: timedelta) -> int:
+        """Decide again where a guest text was put off; how many turns that opened.
+
+        A text that came while a reply was on its way is in no turn, and its row of the
+        list is marked as seen: when that reply or turn has ended without a reading,
+        nothing else would look at it again.
+        """
+        left = self._db.read(
+            """
+            SELECT DISTINCT m.thread_id FROM messages m
+            JOIN threads t ON t.id = m.thread_id AND t.hosted
+            WHERE m.direction = 'inbound' AND m.kind = 'text' AND m.turn_id IS NULL
+              AND m.sent_at >= :since
+              AND NOT EXISTS (
+                SELECT 1 FROM messages h WHERE h.thread_id = m.thread_id
+                  AND h.direction = 'outbound' AND h.kind = 'text'
+                  AND h.position > m.position
+                  AND h.id NOT IN (SELECT site_message_id FROM queue_outbox
+                                   WHERE site_message_id IS NOT NULL))
+            """,
+            {"since": to_text(site_now - max_age - LEFT_LOOKED_AT)},
+        )
+        opened = 0
+        for row in left:
+            with self._db.transaction() as tx:
+                decision = review(tx, row["thread_id"], site_now, max_age)
+                opened += bool(decision.texts) and decision.status == TurnStatus.NEW
+        return opened
 
     def seen_marks(self) -> dict[str, str | None]:
         """What the list showed of each thread when it was last read."""

@@ -109,6 +109,7 @@ class Outbox:
         A thread with an unsettled reply waits, and so does one over its limit.
         """
         with self._db.transaction() as tx:
+            _say_who_waits(tx)
             for row in _due(tx, now):
                 if reason := _over_limit(tx, row, now, per_thread_hour, per_hour):
                     _wait(tx, row["id"], reason, now + LIMIT_LOOKED_AT)
@@ -328,6 +329,17 @@ def _due(tx: Transaction, now: datetime) -> list[sqlite3.Row]:
         """,
         {"now": to_text(now)},
     )
+
+
+def _say_who_waits(tx: Transaction) -> None:
+    """A reply behind an unsettled one of its thread has a reason in words, too."""
+    tx.execute("""
+        UPDATE queue_outbox AS o
+        SET last_error = 'waits until an earlier reply of the conversation is settled'
+        WHERE status = 'pending' AND last_error IS NULL
+            AND EXISTS (SELECT 1 FROM queue_outbox u WHERE u.thread_id = o.thread_id
+                        AND u.status IN ('processing', 'uncertain'))
+        """)
 
 
 def _over_limit(
