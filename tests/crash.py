@@ -34,26 +34,34 @@ ROOMS: dict[str, type] = {
     "turns": Turns,
     "webhook": Webhook,
 }
-BEFORE = ("site.open_inbox", "tab.click")
+# After one step is before the next: only where another thread or the browser is at
+# work in between do both sides differ.
+BEFORE = (
+    "site.open_inbox",
+    "inbox.record",
+    "ai.ask",
+    "outbox.enqueue",
+    "outbox.claim_next",
+    "tab.click",
+)
 AFTER = (
     "browser._start",
-    "browser.save_cookies",
-    "outbox.recover",
-    "webhook._turn_of_token",
     "tab.load",
-)
-BOTH = (
+    "browser.save_cookies",
     # SYNC
     "session.set_walk_finished",
     "site.ask_thread",
+    "inbox.review_left",
     "inbox.record",
     "session.add_cycle",
     # ASK
     "turns.claim_next",
     "ai.ask",
     # the webhook
+    "webhook._turn_of_token",
     "outbox.enqueue",
     # SEND
+    "outbox.recover",
     "outbox.claim_next",
     "site.open_thread",
     "tab.type_text",
@@ -66,22 +74,19 @@ BOTH = (
 )
 # Reached in an account's first life alone.
 FIRST = ("session.set_account", "session.set_clock_offset")
-DURING = tuple(f"during:site.press_send:{ms}" for ms in (1, 15, 30, 60, 100))
+DURING = tuple(f"during:site.press_send:{ms}" for ms in (1, 30, 80))
 POINTS = (
-    tuple(f"before:{step}" for step in BEFORE + BOTH)
-    + tuple(f"after:{step}" for step in AFTER + BOTH + FIRST)
+    tuple(f"before:{step}" for step in BEFORE)
+    + tuple(f"after:{step}" for step in AFTER + FIRST)
     + DURING
 )
-
 # Deaths after which Send may have been pressed.
 BOUNDARY = DURING + (
     "after:outbox.start_press",
-    "before:site.press_send",
     "before:tab.click",
     "after:site.press_send",
-    "before:outbox.press_seen",
     "after:outbox.press_seen",
-    "before:outbox.conclude",
+    "after:outbox.conclude",
 )
 
 
