@@ -67,7 +67,7 @@ class DemoAI:
     def _answer(self, question: Json) -> None:
         try:
             self.call_back(question)
-        except requests.ConnectionError:
+        except requests.RequestException:
             pass  # airbot is gone; it will ask again
 
     def call_back(self, question: Json, message: str | None = None) -> Json:
