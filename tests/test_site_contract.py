@@ -166,7 +166,8 @@ class SiteContract:
         airbnb.type_reply("Something else")
         with pytest.raises(ReplyNotTyped):
             airbnb.check_typed(asked.id, REPLY)
-        airbnb.check_typed(asked.id, "")
+        with pytest.raises(ReplyNotTyped):
+            airbnb.check_typed(asked.id, "Something else")
 
     def test_another_conversation_on_the_page_is_refused(
         self, airbnb: Any, site: AirbnbSite, asked: Thread

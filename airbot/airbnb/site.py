@@ -152,7 +152,12 @@ class Airbnb:
             if shown != shapes.thread_number(thread_id):
                 raise ReplyNotTyped("the page went to another conversation")
             self._check_composer(text)
-            self._covered = self._browser.tab.is_covered(pages.SEND_BUTTON)
+            tab = self._browser.tab
+            if not tab.is_enabled(pages.SEND_BUTTON, COMPOSER_TIMEOUT_S):
+                # A key on a dead button would look like a press that nobody heard.
+                tab.empty(pages.COMPOSER)
+                raise ReplyNotTyped("the Send button cannot be pressed any more")
+            self._covered = tab.is_covered(pages.SEND_BUTTON)
 
     def empty_composer(self) -> None:
         """Leave no draft of ours behind, if the page is still there."""
