@@ -78,12 +78,12 @@ class Api:
         said = b""
         with socket.create_connection(("127.0.0.1", self.server.port), 5) as s:
             s.sendall(request)
-            s.shutdown(socket.SHUT_WR)
             try:
+                s.shutdown(socket.SHUT_WR)
                 while piece := s.recv(65536):
                     said += piece
-            except ConnectionResetError:
-                pass  # it had read enough
+            except OSError:
+                pass  # it had read enough, and was gone before us
         return said
 
     def turn(self, text: str = "Is parking free?", id_: str = THREAD) -> Turn:
@@ -576,7 +576,9 @@ def test_there_is_nothing_elsewhere(api: Api, path: str) -> None:
         b"POST " + PATH.encode() + b" HTTP/1.1\r\nContent-Length: x\r\n\r\n",
         b"POST / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n",
         b"POST / HTTP/1.1\r\nBad Header: a\r\n\r\n",
-        b"POST / HTTP/1.1\r\nA: " + b"x" * 20_000 + b"\r\n\r\n",
+        # Just too long: what a server has not read when it closes resets the
+        # connection, and the answer may be lost with it.
+        (b"POST / HTTP/1.1\r\nA: " + b"x" * 16_384)[:16_384],
         b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n\r\n",
     ],
 )
