@@ -36,30 +36,21 @@ def status(config: Config, parsed: argparse.Namespace) -> int:
     now = utcnow()
     with _opened(config) as storage:
         shown = show.status(storage, now)
-    if parsed.json:
-        print(show.as_json(shown))
-    else:
-        print("\n".join(show.status_lines(shown, now)))
+    _print(parsed, shown, show.status_lines(shown, now))
     return PERSON if shown["person_needed"] else DONE
 
 
 def messages(config: Config, parsed: argparse.Namespace) -> int:
     with _opened(config) as storage:
         rows = storage.desk.messages(parsed.limit)
-    if parsed.json:
-        print(show.as_json(rows))
-    else:
-        print("\n".join(show.message_lines(rows)))
+    _print(parsed, rows, show.message_lines(rows))
     return DONE
 
 
 def outbox(config: Config, parsed: argparse.Namespace) -> int:
     with _opened(config) as storage:
         rows = storage.desk.replies(parsed.limit)
-    if parsed.json:
-        print(show.as_json(rows))
-    else:
-        print("\n".join(show.outbox_lines(rows)))
+    _print(parsed, rows, show.outbox_lines(rows))
     return DONE
 
 
@@ -87,6 +78,11 @@ def outbox_cancel(config: Config, parsed: argparse.Namespace) -> int:
 def outbox_resolve(config: Config, parsed: argparse.Namespace) -> int:
     with _opened(config) as storage:
         return _said(storage.desk.resolve_reply(parsed.id, parsed.sent, utcnow()))
+
+
+def _print(parsed: argparse.Namespace, shown: object, lines: Iterator[str]) -> None:
+    """What was looked at, in words or, with --json, as it is."""
+    print(show.as_json(shown) if parsed.json else "\n".join(lines))
 
 
 def _said(reply: Reply) -> int:
