@@ -7,7 +7,7 @@
     read       once more, in the page: the same; its last message is the anchor
     record     one commit: the attempt, `send_started_at`, the anchor: THE BOUNDARY
     press      once
-    prove      load the conversation anew: exactly one new message of ours = `sent`
+    prove      read it in a page loaded since: exactly one new message of ours = `sent`
 
 After the boundary a row is `uncertain` unless a reading decides. It is read again until
 it is found, or two counting readings, `settle_sec` apart, show nothing: then Send is
@@ -19,6 +19,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from datetime import timedelta
 
@@ -125,10 +126,7 @@ class Sender:
 
         None when it may not be sent (any more); no draft is left then.
         """
-        try:
-            reading = self._site.ask_thread(reply.thread_id)
-        finally:
-            self._check_account()
+        reading = self._ask(reply)
         if not self._may_send(reply, reading):
             return None
         self._site.open_thread(reply.thread_id)
@@ -144,6 +142,12 @@ class Sender:
             raise
         self._site.empty_composer()
         return None
+
+    def _ask(self, reply: Reply, fresh: bool = False) -> Reading:
+        try:
+            return self._site.ask_thread(reply.thread_id, fresh)
+        finally:
+            self._check_account()
 
     def _check_account(self) -> None:
         """As another account every conversation of ours seems gone, or unanswered."""
@@ -161,7 +165,7 @@ class Sender:
 
     def _arrived_after_all(self, reply: Reply, reading: Reading) -> bool:
         """Before a second press: does the first one stand there by now?"""
-        verdict = policy.judge(reply, None, reading, self._outbox.taken(reply))
+        verdict = self._judge(reply, None, reading)
         if verdict.absent:
             return False
         self._conclude(reply, verdict, reading)
@@ -198,16 +202,32 @@ class Sender:
     def _prove(self, reply: Reply, outcome: PressOutcome | None) -> None:
         """Read the conversation from a page loaded now, and write down what it says."""
         try:
-            reading = self._site.open_thread(reply.thread_id)
-            self._check_account()
+            reading = self._read_proof(reply, outcome)
         except ThreadNotShown as e:
             self._unproven(reply, e)
             return
         except SiteError as e:
             self._unproven(reply, e)
             raise
-        verdict = policy.judge(reply, outcome, reading, self._outbox.taken(reply))
-        self._conclude(reply, verdict, reading)
+        self._conclude(reply, self._judge(reply, outcome, reading), reading)
+
+    def _read_proof(self, reply: Reply, outcome: PressOutcome | None) -> Reading:
+        """What stands there: asked of a page loaded since the press, past any cache.
+
+        That finds a message quickly. That none is there says only the conversation
+        itself, opened: it alone shows what is still on its way.
+        """
+        if self._site.loaded_since_press:
+            reading = self._ask(reply, fresh=True)
+            if self._judge(reply, outcome, reading).status == ReplyStatus.SENT:
+                return reading
+        opened = self._site.open_thread(reply.thread_id)
+        return replace(self._ask(reply, fresh=True), sending=opened.sending)
+
+    def _judge(
+        self, reply: Reply, outcome: PressOutcome | None, reading: Reading
+    ) -> Verdict:
+        return policy.judge(reply, outcome, reading, self._outbox.taken(reply))
 
     def _conclude(self, reply: Reply, verdict: Verdict, reading: Reading) -> None:
         now = self._now()

@@ -67,6 +67,7 @@ class FakeAirbnb:
         self.composer = ""  # what the box of the open conversation holds
         self.incomplete = self.sending = False  # of the readings from now on
         self._standing: str | None = None
+        self._pressed: bool | None = None  # None: no page is open
         self._errors: dict[str, list[Exception | None]] = defaultdict(list)
         self._late_errors: dict[str, list[Exception | None]] = defaultdict(list)
         self._callbacks: dict[str, list[Callable[[], object]]] = defaultdict(list)
@@ -114,15 +115,21 @@ class FakeAirbnb:
 
     def ask_inbox(self, cursor: str | None = None) -> InboxPage:
         with self._step("ask_inbox"):
+            self._pressed = bool(self._pressed)
             return self._page(cursor)
 
-    def ask_thread(self, thread_id: str) -> Reading:
+    def ask_thread(self, thread_id: str, fresh: bool = False) -> Reading:
         with self._step("ask_thread"):
+            self._pressed = bool(self._pressed)
             return self._reading(self._shown(thread_id))
 
     @property
     def account_id(self) -> str:
         return self.site.host.id
+
+    @property
+    def loaded_since_press(self) -> bool:
+        return self._pressed is False
 
     @property
     def standing(self) -> str | None:
@@ -148,6 +155,7 @@ class FakeAirbnb:
 
     def press_send(self) -> PressOutcome:
         with self._step("press_send"):
+            self._pressed = True
             trouble = self.site.trouble.take_send()
             if trouble == "no_request":
                 return PressOutcome(False)
@@ -171,6 +179,7 @@ class FakeAirbnb:
     def _open(self, thread: Thread | None) -> None:
         """A page that is loaded has an empty composer, and marks what it shows read."""
         self.composer, self._standing = "", thread.id if thread else None
+        self._pressed = False
         if thread:
             thread.unread = False
 

@@ -123,6 +123,17 @@ def test_a_trouble_of_the_send_has_its_end_state(
     assert (reply.status, reply.presses, len(desk.posted())) == (status, 1, standing)
 
 
+@pytest.mark.parametrize("trouble", [None, "lose_answer"])
+def test_an_answer_that_the_browser_keeps_is_no_proof(
+    desk: Desk, trouble: str | None
+) -> None:
+    desk.site.trouble.cache_s = 600
+    desk.queue(REPLY)
+    desk.site.trouble.send = trouble
+    assert desk.later(0).status == "sent"
+    assert len(desk.posted()) == 1
+
+
 def test_a_swallowed_reply_is_pressed_once_more(desk: Desk) -> None:
     desk.queue(REPLY)
     desk.site.trouble.send, desk.site.trouble.send_times = "swallow", 1

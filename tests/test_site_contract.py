@@ -229,6 +229,20 @@ class SiteContract:
         bodies = [m.body for m in airbnb.open_thread(asked.id).messages]
         assert bodies == ["Is parking free?", "And breakfast?", REPLY]
 
+    def test_only_a_page_loaded_since_the_press_is_as_new_as_that(
+        self, airbnb: Any, asked: Thread
+    ) -> None:
+        assert not airbnb.loaded_since_press
+        airbnb.open_inbox()
+        assert airbnb.loaded_since_press
+        self.sent(airbnb, asked)
+        assert not airbnb.loaded_since_press
+        bodies = [m.body for m in airbnb.ask_thread(asked.id, fresh=True).messages]
+        assert not airbnb.loaded_since_press
+        opened = airbnb.open_thread(asked.id)
+        assert airbnb.loaded_since_press
+        assert [m.body for m in opened.messages] == bodies == ["Is parking free?", REPLY]
+
     def test_without_a_session_every_reading_asks_for_a_login(
         self, airbnb: Any, site: AirbnbSite, asked: Thread
     ) -> None:

@@ -2,8 +2,8 @@
 
     pytest -m soak -s
 
-Every 100 cycles it prints the memory of Python, of the driver with Chromium, open
-files, zombies of ours, and how many guests were answered. The clock is moved by hand,
+Every 100 cycles it prints the memory of Python (resident), of the driver and of Chromium
+(proportional), open files, zombies of ours, and how many guests were answered. The clock is moved by hand,
 the browser, the site and the database are real.
 """
 
@@ -23,6 +23,7 @@ from airbot.airbnb import Airbnb
 from airbot.airbnb import site as airbnb_site
 from airbot.ask import Asker
 from airbot.browser import Browser
+from airbot.browser import processes
 from airbot.config import Config
 from airbot.daemon.gate import Gate
 from airbot.models import SessionState
@@ -110,20 +111,25 @@ LIMITS = {"send__max_per_thread_hour": "100000"}
 
 @pytest.mark.soak
 @pytest.mark.browser
-def test_two_thousand_cycles(life: Life, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_thousand_cycles(
+    life: Life, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setattr(airbnb_site, "JOB_DEADLINE_S", 4.0)
     monkeypatch.setattr(airbnb_site, "PAGE_TIMEOUT_S", 3.0)
     python_mb = []
-    print("\ncycle  python MB  browser MB  files  zombies  written  answered")
+    print("\ncycle  python MB  driver MB  chromium MB  files  zombies  written  replies")
     for number in range(1, CYCLES + 1):
         if number % 10 == 0:
             life.guest_writes()
-        if number % 25 == 0:
+        if number % 25 == 5:
             random.choice(life.troubles())()
-        if number % 25 == 8:
+        if number % 25 == 13:
             life.person_comes()
         life.cycle()
         if number % 100 == 0:
+            # What pytest and the simulated site keep is not airbot's memory.
+            caplog.clear()
+            life.site.forget_requests()
             python_mb.append(_print_state(number, life))
     life.person_comes()
     for _ in range(30):
@@ -136,10 +142,12 @@ def test_two_thousand_cycles(life: Life, monkeypatch: pytest.MonkeyPatch) -> Non
 
 def _print_state(number: int, life: Life) -> float:
     python_mb = _rss_mb()
+    driver_mb = processes.memory_mb(processes.drivers(), Path("/no/profile"))
     print(
-        f"{number:5}  {python_mb:9.1f}  {life.browser.memory_mb():10.0f}  "
+        f"{number:5}  {python_mb:9.1f}  {driver_mb:9.0f}  "
+        f"{life.browser.memory_mb() - driver_mb:11.0f}  "
         f"{len(os.listdir('/proc/self/fd')):5}  {_zombies():7}  {life.texts:7}  "
-        f"{len(life.site.posted()):8}",
+        f"{len(life.site.posted()):7}",
         flush=True,
     )
     return python_mb

@@ -64,6 +64,7 @@ class Airbnb:
         self._account_id = ""
         self._standing: str | None = None
         self._generation = 0
+        self._pressed = False  # was Send pressed on the page that is open?
         self._covered = False  # does something (a cookie banner) lie over Send?
 
     # Reading
@@ -97,10 +98,10 @@ class Airbnb:
         with self._job("reading the list"):
             return self._asking(lambda: self._ask_inbox(cursor))
 
-    def ask_thread(self, thread_id: str) -> Reading:
-        """Read a conversation without opening it."""
+    def ask_thread(self, thread_id: str, fresh: bool = False) -> Reading:
+        """Read a conversation without opening it; `fresh`: not from a cache."""
         with self._job("reading a conversation"):
-            return self._asking(lambda: self._ask_thread(thread_id))
+            return self._asking(lambda: self._ask_thread(thread_id, fresh))
 
     @property
     def account_id(self) -> str:
@@ -111,6 +112,11 @@ class Airbnb:
     def standing(self) -> str | None:
         """The conversation that the page is open at, if a page is open."""
         return self._standing if self._is_loaded() else None
+
+    @property
+    def loaded_since_press(self) -> bool:
+        """Is a page open on which Send was never pressed?"""
+        return self._is_loaded() and not self._pressed
 
     # For a person
 
@@ -177,6 +183,7 @@ class Airbnb:
             # The attempt is on record already (Outbox.start_press), and nothing may
             # press again before two readings of the conversation have proven that
             # nothing arrived.
+            self._pressed = True
             self._browser.tab.click(pages.SEND_BUTTON, by_key=self._covered)
             self._browser.tab.pump(lambda: _is_over(exchanges), PRESS_TIMEOUT_S)
             return _outcome(exchanges)
@@ -199,6 +206,7 @@ class Airbnb:
         self._standing = None
         with tab.listening() as exchanges, _never_stale():
             document = tab.load(self._base_url + path, PAGE_TIMEOUT_S)
+            self._pressed = False
             self._check_document(document, number)
             tab.pump(
                 Loading(exchanges, tab.address, self._check_page).is_over,
@@ -276,22 +284,24 @@ class Airbnb:
             question = question.asking(beforeCursor=cursor)
         return self._inbox_page(question, self._fetch(question))
 
-    def _ask_thread(self, thread_id: str) -> Reading:
+    def _ask_thread(self, thread_id: str, fresh: bool) -> Reading:
         question = self._known(pages.THREAD_QUERY).asking(globalThreadId=thread_id)
-        return self._reading(self._fetch(question), shapes.thread_number(thread_id))
+        answer = self._fetch(question, fresh)
+        return self._reading(answer, shapes.thread_number(thread_id))
 
     def _known(self, operation: str) -> Question:
         if operation not in self._questions:
             raise StaleQuestion
         return self._questions[operation]
 
-    def _fetch(self, question: Question) -> Answer:
+    def _fetch(self, question: Question, fresh: bool = False) -> Answer:
         return self._browser.tab.fetch(
             question.url,
             question.headers,
             ANSWER_TIMEOUT_S,
             question.method,
             question.body,
+            fresh,
         )
 
     # Understanding the answers

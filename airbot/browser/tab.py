@@ -29,11 +29,12 @@ PROBES = 20
 PROBE_AGAIN_MS = 200
 
 FETCH = """
-async ({url, method, headers, body, timeout}) => {
+async ({url, method, headers, body, timeout, cache}) => {
   const stop = new AbortController();
   const timer = setTimeout(() => stop.abort(), timeout);
   try {
-    const answer = await fetch(url, {method, headers, body, signal: stop.signal});
+    const signal = stop.signal;
+    const answer = await fetch(url, {method, headers, body, signal, cache});
     const text = await answer.text();
     return {status: answer.status, url: answer.url, text,
             headers: Object.fromEntries(answer.headers)};
@@ -178,8 +179,12 @@ class Tab:
         timeout_s: float,
         method: str = "GET",
         body: str | None = None,
+        fresh: bool = False,
     ) -> Answer:
-        """Ask from inside the page, as its own script does."""
+        """Ask from inside the page, as its own script does; `fresh`: past its cache.
+
+        That adds the headers of a forced reload to the question.
+        """
         got = self._page.evaluate(
             FETCH,
             {
@@ -188,6 +193,7 @@ class Tab:
                 "headers": headers,
                 "body": body,
                 "timeout": timeout_s * 1000,
+                "cache": "no-store" if fresh else "default",
             },
         )
         if "failed" in got:

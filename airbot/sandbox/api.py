@@ -141,6 +141,9 @@ class Api:
         # what an open page must know of the switches, since it is not loaded anew
         switches = json.dumps(self.site.pages.switches())
         response.set_header("X-Sandbox-Switches", switches)
+        if operation in (INBOX, THREAD) and self.site.trouble.cache_s:
+            kept = f"private, max-age={self.site.trouble.cache_s}"
+            response.set_header("Cache-Control", kept)
         return response
 
     def _call(self, operation: str, sha: str, note: Any) -> bottle.HTTPResponse:

@@ -49,6 +49,8 @@ class Trouble:
     retry_after: str | None = None
     stale_hash: bool = False  # ends by itself when a page is loaded anew
 
+    cache_s: int = 0  # how long a browser may keep an API answer
+
     slow_s: float = 0.0
     hang: bool = False  # API requests are taken and never answered
     slow_send_s: float = 0.0  # stored at once, answered later (with "late": both later)
