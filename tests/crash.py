@@ -43,6 +43,7 @@ BEFORE = (
     "outbox.enqueue",
     "outbox.claim_next",
     "tab.click",
+    "outbox.conclude",
 )
 AFTER = (
     "browser._start",
@@ -86,6 +87,7 @@ BOUNDARY = DURING + (
     "before:tab.click",
     "after:site.press_send",
     "after:outbox.press_seen",
+    "before:outbox.conclude",
     "after:outbox.conclude",
 )
 

@@ -307,19 +307,19 @@ class Scene:
     def _before(self, verb: str, strike: Strike, call: int = 1) -> None:
         real, calls = getattr(self.desk.airbnb, verb), []
 
-        def struck(*values: Any) -> object:
+        def struck(*values: Any, **named: Any) -> object:
             calls.append(verb)
             if len(calls) == call:
                 strike()
-            return real(*values)
+            return real(*values, **named)
 
         self.patch.setattr(self.desk.airbnb, verb, struck)
 
     def _after(self, verb: str, strike: Strike) -> None:
         real = getattr(self.desk.airbnb, verb)
 
-        def struck(*values: Any) -> object:
-            done = real(*values)
+        def struck(*values: Any, **named: Any) -> object:
+            done = real(*values, **named)
             strike()
             return done
 
