@@ -525,9 +525,7 @@ class Promises(RuleBasedStateMachine):
         """Two whole readings after the press, settle_sec apart, did not show it."""
         ours = {id_ for id_, reply in self.ours.items() if reply == text}
         counting = [
-            when
-            for when, whole, ids in self.loads[loads:]
-            if whole and not ours & ids
+            when for when, whole, ids in self.loads[loads:] if whole and not ours & ids
         ]
         assert not ours, "pressed again although it stands there"
         if met == "no_request" and counting:
@@ -722,8 +720,6 @@ def _asked(machine: Promises, how: str) -> None:
     machine.how = how
     machine._run(machine.syncer.run, None)
     machine._run(machine.asker.ask_one, None)
-
-
 
 
 @pytest.mark.parametrize("how", ["ignore", "refuse"])

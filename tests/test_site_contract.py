@@ -241,7 +241,9 @@ class SiteContract:
         assert not airbnb.loaded_since_press
         opened = airbnb.open_thread(asked.id)
         assert airbnb.loaded_since_press
-        assert [m.body for m in opened.messages] == bodies == ["Is parking free?", REPLY]
+        assert (
+            [m.body for m in opened.messages] == bodies == ["Is parking free?", REPLY]
+        )
 
     def test_without_a_session_every_reading_asks_for_a_login(
         self, airbnb: Any, site: AirbnbSite, asked: Thread

@@ -273,9 +273,6 @@ class AirbnbSite:
         addresses apart."""
         return list(self._requests)
 
-    def forget_requests(self) -> None:
-        self._requests.clear()
-
     def _wsgi(self, environ: dict[str, Any], start_response: Any) -> Any:
         request = Request(environ["REQUEST_METHOD"], environ["PATH_INFO"], self.now())
         environ["sandbox.request"] = request
