@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 import crash
+
 from airbot import cli
 from airbot.daemon import Daemon
 from airbot.daemon import run_dry

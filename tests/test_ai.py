@@ -20,8 +20,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from airbot.ai import AI
-from airbot.ai import AIAnswer
 from airbot.ai import MAX_ANSWER_BYTES
+from airbot.ai import AIAnswer
 from airbot.ai import ReplyRefused
 from airbot.ai import answer_in
 from airbot.ai import callback_url

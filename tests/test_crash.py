@@ -19,9 +19,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import crash
 import pytest
 
-import crash
 from airbot.sandbox.ai import DemoAI
 from airbot.sandbox.site import AirbnbSite
 from airbot.storage import Storage

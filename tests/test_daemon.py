@@ -144,6 +144,27 @@ def test_a_killed_daemon_starts_again_and_answers_what_came_meanwhile(site, ai, 
     assert len(replies(site, thread)) == 1
 
 
+def test_what_a_death_left_is_settled_before_the_whole_inbox_is_read(
+    site, ai, run, daemon, tmp_path
+):
+    site.guest_writes(site.add_thread("Maya"), "Is parking free?")
+    first = run("daemon", "crash=after:site.press_send")
+    assert first.wait(PATIENCE_S) == -signal.SIGKILL
+    ai.mode = "silent"
+    for number in range(4):
+        site.guest_writes(site.add_thread(f"Guest {number}"), "Hello?")
+    storage = Storage(tmp_path / "airbot.db")
+    settled = {}
+    site.on(
+        "thread_read",
+        lambda thread: settled.setdefault(thread.number, storage.outbox.counts()),
+    )
+    airbot = daemon()
+    wait_for(lambda: len(settled) == 5)
+    assert list(settled.values())[-1] == {"sent": 1}
+    assert airbot.stop() == 0
+
+
 def test_a_second_airbot_ends_with_75_and_names_the_first(site, daemon, run):
     first = daemon()
     second = run("once")

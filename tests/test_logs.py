@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from airbot.logs import LineFormatter
 from airbot.logs import QUIET
+from airbot.logs import LineFormatter
 from airbot.logs import RepeatFilter
 from airbot.logs import room_of
 from airbot.logs import start_logging

@@ -7,19 +7,19 @@ import json
 import os
 import time
 from collections.abc import Iterator
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
+from datetime import timedelta
+from datetime import timezone
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 import pytest
 import requests
-from playwright.sync_api import (
-    BrowserContext,
-    Page,
-    TimeoutError,
-    expect,
-    sync_playwright,
-)
+from playwright.sync_api import BrowserContext
+from playwright.sync_api import Page
+from playwright.sync_api import TimeoutError
+from playwright.sync_api import expect
+from playwright.sync_api import sync_playwright
 
 from airbot.browser import Browser
 from airbot.sandbox.site import AirbnbSite

@@ -12,9 +12,11 @@ from __future__ import annotations
 import logging
 import os
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from collections.abc import Iterator
 from contextlib import ExitStack
-from datetime import UTC, datetime
+from datetime import UTC
+from datetime import datetime
 from multiprocessing.managers import BaseManager
 from pathlib import Path
 
@@ -24,7 +26,8 @@ from airbot.ai import AI
 from airbot.airbnb import Airbnb
 from airbot.airbnb import site as airbnb_site
 from airbot.ask import Asker
-from airbot.browser import Browser, processes
+from airbot.browser import Browser
+from airbot.browser import processes
 from airbot.config import Config
 from airbot.daemon.gate import Gate
 from airbot.models import SessionState

@@ -71,6 +71,7 @@ class Daemon:
                 signal.signal(signal.SIGINT, self.stop)
             if not parts.profile.is_ours:
                 self._aside.set()
+            parts.send_wanted.set()  # what another life left is settled first
             watch = Watch(parts, notifier)
             scheduler = self._scheduler(parts, watch)
             scheduler.start()

@@ -24,8 +24,6 @@ from airbot.policy.proof import settle
 from airbot.policy.proof import without_words_of
 from airbot.policy.turns import ANSWERED
 from airbot.policy.turns import CLOSED
-from airbot.policy.turns import Case
-from airbot.policy.turns import Decision
 from airbot.policy.turns import FRESH
 from airbot.policy.turns import GUEST_ROLES
 from airbot.policy.turns import IGNORED
@@ -33,6 +31,8 @@ from airbot.policy.turns import MAX_SUPERSEDES
 from airbot.policy.turns import MAX_WAIT_FOR_GUEST
 from airbot.policy.turns import OPEN
 from airbot.policy.turns import PARKED
+from airbot.policy.turns import Case
+from airbot.policy.turns import Decision
 from airbot.policy.turns import decide_send
 from airbot.policy.turns import decide_turn
 from airbot.policy.turns import is_hosted

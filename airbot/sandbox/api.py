@@ -10,12 +10,14 @@ import base64
 import binascii
 import json
 import secrets
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+from typing import Any
 
 import bottle
 
 from airbot.sandbox import shapes
-from airbot.sandbox.content import contact_terms, rewritten
+from airbot.sandbox.content import contact_terms
+from airbot.sandbox.content import rewritten
 from airbot.sandbox.messages import message_node
 from airbot.sandbox.server import CutConnection
 from airbot.sandbox.world import Thread

@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from airbot.sandbox.world import Message, global_id
+from airbot.sandbox.world import Message
+from airbot.sandbox.world import global_id
 
 Json = dict[str, Any]
 

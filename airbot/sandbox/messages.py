@@ -9,8 +9,13 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from airbot.sandbox.content import content_preview, hydrated_content, message_kind
-from airbot.sandbox.world import Account, Message, Thread, global_id
+from airbot.sandbox.content import content_preview
+from airbot.sandbox.content import hydrated_content
+from airbot.sandbox.content import message_kind
+from airbot.sandbox.world import Account
+from airbot.sandbox.world import Message
+from airbot.sandbox.world import Thread
+from airbot.sandbox.world import global_id
 
 Json = dict[str, Any]
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import secrets
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+from typing import Any
 from urllib.parse import quote
 
 import bottle
@@ -17,7 +18,10 @@ import bottle
 from airbot.sandbox.api import answer
 from airbot.sandbox.shapes import title
 from airbot.sandbox.trouble import Trouble
-from airbot.sandbox.world import SERVICE, Message, Thread, global_id
+from airbot.sandbox.world import SERVICE
+from airbot.sandbox.world import Message
+from airbot.sandbox.world import Thread
+from airbot.sandbox.world import global_id
 
 if TYPE_CHECKING:
     from airbot.sandbox.site import AirbnbSite

@@ -11,8 +11,15 @@ import json
 import uuid
 from typing import Any
 
-from airbot.sandbox.messages import last_reaction, preview_node, segment
-from airbot.sandbox.world import ROLES, Account, Message, Thread, World, global_id
+from airbot.sandbox.messages import last_reaction
+from airbot.sandbox.messages import preview_node
+from airbot.sandbox.messages import segment
+from airbot.sandbox.world import ROLES
+from airbot.sandbox.world import Account
+from airbot.sandbox.world import Message
+from airbot.sandbox.world import Thread
+from airbot.sandbox.world import World
+from airbot.sandbox.world import global_id
 
 Json = dict[str, Any]
 

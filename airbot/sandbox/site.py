@@ -17,18 +17,25 @@ import secrets
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import bottle
 
-from airbot.sandbox.api import OPERATIONS, Api
+from airbot.sandbox.api import OPERATIONS
+from airbot.sandbox.api import Api
 from airbot.sandbox.routes import Pages
-from airbot.sandbox.server import CutConnection, SiteServer
+from airbot.sandbox.server import CutConnection
+from airbot.sandbox.server import SiteServer
 from airbot.sandbox.trouble import Trouble
-from airbot.sandbox.world import SERVICE, Account, Message, Thread, World
+from airbot.sandbox.world import SERVICE
+from airbot.sandbox.world import Account
+from airbot.sandbox.world import Message
+from airbot.sandbox.world import Thread
+from airbot.sandbox.world import World
 
 PENDING = "STAY_ALTERATION_WITHOUT_LISTING_CHANGE_PENDING"
 #: Requests remembered; `airbot demo` may run for days.

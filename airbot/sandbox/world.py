@@ -10,8 +10,10 @@ import random
 import string
 import threading
 import uuid
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from collections.abc import Iterable
+from dataclasses import dataclass
+from dataclasses import field
 from datetime import datetime
 
 #: participantRole -> productRole, roleDescription, userRoleForLogging.

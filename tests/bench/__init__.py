@@ -1,0 +1,1 @@
+"""What airbot costs; `python tests/bench` runs it."""

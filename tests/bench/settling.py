@@ -1,0 +1,83 @@
+"""From a daemon's start to the settling of all that a death left uncertain."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from datetime import UTC
+from datetime import datetime
+from pathlib import Path
+
+from bench.table import Figure
+from bench.table import figure
+from fakes import Desk
+from fakes import FakeAirbnb
+
+from airbot.sandbox.ai import DemoAI
+from airbot.sandbox.demo import sandbox_config
+from airbot.sandbox.site import AirbnbSite
+from airbot.sandbox.world import Thread
+from airbot.storage import Storage
+
+RUNNER = Path(__file__).resolve().parent.parent / "run_airbot.py"
+ROWS = 100
+RUNS = 5
+PATIENCE_S = 120.0
+
+
+def measure() -> Iterator[Figure]:
+    runs = [_run() for _ in range(RUNS)]
+    yield figure(f"start to {ROWS} rows settled", runs, "s", target="under 5 s")
+
+
+def _run() -> float:
+    with (
+        AirbnbSite() as site,
+        DemoAI() as ai,
+        tempfile.TemporaryDirectory() as folder,
+    ):
+        _leave_unsettled(site, Path(folder))
+        started_at = time.monotonic()
+        command = [sys.executable, RUNNER, "daemon", site.url, ai.url, folder]
+        quiet = subprocess.DEVNULL
+        daemon = subprocess.Popen(command, stdout=quiet, stderr=quiet)
+        try:
+            return _settled_at(Path(folder)) - started_at
+        finally:
+            daemon.terminate()
+            daemon.wait()
+
+
+def _leave_unsettled(site: AirbnbSite, folder: Path) -> None:
+    """A life that died after its presses, each of which arrived."""
+    config = sandbox_config(site.url, "http://127.0.0.1:1", folder)
+    storage = Storage(config.storage.path)
+    desk = Desk(site, FakeAirbnb(site), storage, config)
+    pressed: list[tuple[Thread, str]] = []
+    for number in range(ROWS):
+        desk.thread = site.add_thread(f"Guest {number}")
+        desk.queue(f"Answer {number}")
+        reply = storage.outbox.claim_next(desk.clock(), ROWS, ROWS)
+        assert reply is not None
+        anchor = site.messages(desk.thread)[-1].id
+        storage.outbox.start_press(reply, anchor, datetime.now(UTC))
+        pressed.append((desk.thread, reply.message))
+    for thread, message in pressed:
+        site.host_writes(thread, message)
+    storage.outbox.recover()
+    storage.close()
+
+
+def _settled_at(folder: Path) -> float:
+    storage = Storage(folder / "airbot.db")
+    end = time.monotonic() + PATIENCE_S
+    try:
+        while storage.outbox.counts().get("sent") != ROWS:
+            assert time.monotonic() < end, storage.outbox.counts()
+            time.sleep(0.02)
+        return time.monotonic()
+    finally:
+        storage.close()
