@@ -2,9 +2,9 @@
 
     pytest -m soak -s
 
-Every 100 cycles it prints the memory of Python (resident), of the driver and of Chromium
-(proportional), open files, zombies of ours, and how many guests were answered. The clock is moved by hand,
-the browser, the site and the database are real.
+Every 100 cycles it prints the memory of Python (resident), of the driver and of
+Chromium (proportional), open files, zombies of ours, and how many guests were answered.
+The clock is moved by hand, the browser, the site and the database are real.
 """
 
 from __future__ import annotations

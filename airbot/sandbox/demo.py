@@ -7,7 +7,6 @@ not loopback: it can never write to a real guest.
 
 from __future__ import annotations
 
-import logging
 import tempfile
 import threading
 import time
