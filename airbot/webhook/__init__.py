@@ -11,7 +11,7 @@ be JSON, and a call without the turn's token or a secret must come from this mac
 
     app.py     whose call it is, which turn it answers, what becomes of it
     form.py    what a call must look like
-    server.py  waitress, started and stopped
+    server.py  where it is served
 """
 
 from __future__ import annotations
