@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 from typing import Any
+from urllib.parse import urlsplit
 
 from waitress import wasyncore
 from waitress.channel import HTTPChannel
@@ -15,6 +16,14 @@ from waitress.server import create_server
 from waitress.task import ErrorTask
 
 from airbot.exceptions import CannotListen
+
+
+def host_of(netloc: str) -> str:
+    """The host of `host:port`, in lower case; "" when it is none."""
+    try:
+        return urlsplit(f"//{netloc}").hostname or ""
+    except ValueError:
+        return ""
 
 
 class _JsonErrorTask(ErrorTask):

@@ -19,6 +19,7 @@ from airbot.daemon import Daemon
 from airbot.daemon import run_dry
 from airbot.daemon import run_once
 from airbot.daemon import run_reconnect
+from airbot.daemon import run_remote
 from airbot.daemon.parts import Parts
 from airbot.logs import start_logging
 from airbot.sandbox.demo import LOOPBACK_ONLY
@@ -46,6 +47,8 @@ def _run(mode: str, site_url: str, ai_url: str, folder: str, *values: str) -> in
         return run_dry(config, LOOPBACK_ONLY)
     if mode == "reconnect":
         return run_reconnect(config, LOOPBACK_ONLY, headless=True, say=_say)
+    if mode == "remote":
+        return run_remote(config, LOOPBACK_ONLY, say=_say)
     return Daemon(config, LOOPBACK_ONLY).run(_serving)
 
 

@@ -2,7 +2,7 @@
 
     cli
     daemon
-    sync  ask  send  webhook
+    sync  ask  send  webhook  remote
     airbnb  browser  ai  storage     they do not import each other
     policy
     config  models  logs  locks  serving
@@ -26,7 +26,7 @@ NAMES = [str(file.relative_to(PACKAGE)) for file in FILES]
 FLOORS = [
     {"cli", "__main__"},
     {"daemon"},
-    {"sync", "ask", "send", "webhook"},
+    {"sync", "ask", "send", "webhook", "remote"},
     {"airbnb", "browser", "ai", "storage"},
     {"policy"},
     {"config", "models", "logs", "locks", "serving"},
@@ -41,7 +41,7 @@ ALONE = {
     "sqlite3": {"storage"},
     "apscheduler": {"daemon"},
     "requests": {"ai", "sandbox"},
-    "bottle": {"webhook", "sandbox"},
+    "bottle": {"webhook", "remote", "sandbox"},
     "waitress": {"serving"},
     "dotenv": {"config"},
 }

@@ -49,7 +49,6 @@ PAGE_TIMEOUT_S = 20.0
 ANSWER_TIMEOUT_S = 15.0
 COMPOSER_TIMEOUT_S = 5.0
 PRESS_TIMEOUT_S = 10.0
-LOOK_EVERY_S = 1.0
 
 T = TypeVar("T")
 
@@ -125,13 +124,17 @@ class Airbnb:
         with self._job("showing the inbox"):
             self._browser.tab.load(self._base_url + pages.INBOX_PATH, PAGE_TIMEOUT_S)
 
+    def rest(self, seconds: float) -> None:
+        """Let the page go on."""
+        with self._job("looking on"):
+            self._browser.tab.wait(seconds)
+
     def look(self) -> str:
         """The address that a person has come to.
 
         Raises ChallengeShown or LoginRequired while there is something left to do.
         """
         with self._job("looking at the page"):
-            self._browser.tab.wait(LOOK_EVERY_S)
             self._check_page()
             return self._browser.tab.address()
 

@@ -11,6 +11,9 @@ Playwright puts typed text into its errors: none of them leaves this room.
 
 from __future__ import annotations
 
+from airbot.browser.cast import Act
+from airbot.browser.cast import Cast
+from airbot.browser.cast import Picture
 from airbot.browser.find import find_browser
 from airbot.browser.find import install_browser
 from airbot.browser.life import Browser
@@ -19,10 +22,13 @@ from airbot.browser.tab import Document
 from airbot.browser.tab import Exchange
 
 __all__ = [
+    "Act",
     "Answer",
     "Browser",
+    "Cast",
     "Document",
     "Exchange",
+    "Picture",
     "find_browser",
     "install_browser",
 ]

@@ -9,6 +9,7 @@ import os
 import re
 import threading
 import time
+from collections.abc import Callable
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextlib import suppress
@@ -17,6 +18,8 @@ from typing import TYPE_CHECKING
 from typing import Any
 
 from airbot.browser import processes
+from airbot.browser.cast import Cast
+from airbot.browser.cast import Picture
 from airbot.browser.errors import in_words
 from airbot.browser.errors import is_playwright
 from airbot.browser.find import find_browser
@@ -235,6 +238,13 @@ class Browser:
         if self._tab is None:
             raise SiteUnavailable("the browser is not open")
         return self._tab
+
+    def cast(self, show: Callable[[Picture], None]) -> Cast:
+        """The browser as a person sees it; only inside a job."""
+        self._check_owner()
+        if self._context is None:
+            raise SiteUnavailable("the browser is not open")
+        return Cast(self._context, show)
 
     @property
     def is_open(self) -> bool:

@@ -218,6 +218,10 @@ class Tab:
         """Let the page go on, and its events come in."""
         self._page.wait_for_timeout(seconds * 1000)
 
+    def resize(self, width: int, height: int) -> None:
+        """Give the page another size, in CSS pixels."""
+        self._page.set_viewport_size({"width": width, "height": height})
+
     def is_shown(self, selector: str, timeout_s: float = 0) -> bool:
         """Is exactly one such element visible, now or within the time?"""
         return self.pump(lambda: self._visible(selector) == 1, timeout_s)

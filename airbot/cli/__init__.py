@@ -108,10 +108,14 @@ def _desk(name: str) -> Callable[[argparse.Namespace], int]:
 
 
 def _reconnect(parsed: argparse.Namespace) -> int:
+    if parsed.i_have_tls and not parsed.remote:
+        raise ConfigError(["--i-have-tls goes with --remote"])
     config = _config(parsed)
-    from airbot.daemon import run_reconnect
+    from airbot import daemon
 
-    return run_reconnect(config)
+    if parsed.remote:
+        return daemon.run_remote(config, tls=parsed.i_have_tls)
+    return daemon.run_reconnect(config)
 
 
 def _install_browser(parsed: argparse.Namespace) -> int:

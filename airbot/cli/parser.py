@@ -35,7 +35,16 @@ def make_parser() -> argparse.ArgumentParser:
     )
     add("--dry-run", action="store_true", help="with --once: read and show, do nothing")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    _command(commands, "reconnect", "log in, or pass Airbnb's check, in a window")
+    reconnect = _command(
+        commands, "reconnect", "log in, or pass Airbnb's check, in a window"
+    )
+    add = reconnect.add_argument
+    add("--remote", action="store_true", help="in a page, for a phone, not a window")
+    add(
+        "--i-have-tls",
+        action="store_true",
+        help="reconnect.host is no loopback address, but TLS is before it",
+    )
     _add_desk(commands)
     _command(commands, "install-browser", "get a Chromium, whichever way works")
     demo = _command(commands, "demo", "the whole loop on a simulated Airbnb")

@@ -171,7 +171,13 @@ class Pages:
         return answer(_html("login.html", redirect_url=wanted))
 
     def logged_in(self) -> bottle.HTTPResponse:
-        """Any name and password will do."""
+        """Name and password, and the code that they lead to where there is one."""
+        given, wanted = bottle.request.forms, self.trouble
+        to = _local(given.redirect_url)
+        if "code" not in given and wanted.password not in (None, given.password):
+            return answer(_html("login.html", redirect_url=to))
+        if wanted.login_code not in (None, given.code):
+            return answer(_html("code.html", redirect_url=to))
         self.trouble.logged_out = False
         session = secrets.token_hex(16)
         self.site.sessions.add(session)

@@ -36,6 +36,8 @@ class Trouble:
 
     logged_out: bool = False
     logged_out_api: str = "401"  # "401" | "html" | "ok"
+    password: str | None = None  # the one that logs in; None: any
+    login_code: str | None = None  # then asked for; None: no code is
 
     #: None | "airlock_page" | "arkose" | "recaptcha" | "airlock_inline"
     #: | "airlock_420" | "airlock_401"

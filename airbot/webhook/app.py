@@ -26,6 +26,7 @@ from airbot.models import ReplyStatus
 from airbot.models import Turn
 from airbot.models import TurnStatus
 from airbot.models import utcnow
+from airbot.serving import host_of
 from airbot.storage import Storage
 from airbot.webhook.form import Call
 from airbot.webhook.form import Refused
@@ -74,10 +75,10 @@ class Webhook:
     def _check_host(self) -> None:
         # Bottle would print a traceback there; _error_page says it in one line.
         request.environ["wsgi.errors"] = io.StringIO()
-        host = _host_of(request.get_header("Host") or "")
+        host = host_of(request.get_header("Host") or "")
         ours = {
             self._config.webhook.host.lower(),
-            _host_of(urlsplit(self._config.webhook.public_url).netloc),
+            host_of(urlsplit(self._config.webhook.public_url).netloc),
         }
         if not is_loopback(host) and host not in ours - {"", "0.0.0.0", "::"}:
             raise HTTPError(403, "this address is not known to airbot as its own")
@@ -111,8 +112,8 @@ class Webhook:
         public = urlsplit(self._config.webhook.public_url).netloc
         return (
             is_loopback(request.remote_addr or "")
-            and is_loopback(_host_of(request.get_header("Host") or ""))
-            and (not public or is_loopback(_host_of(public)))
+            and is_loopback(host_of(request.get_header("Host") or ""))
+            and (not public or is_loopback(host_of(public)))
         )
 
     # What becomes of it
@@ -166,14 +167,6 @@ def _success(call: Call, outbox_id: str | None, status: str) -> dict[str, Any]:
         "thread_id": call.thread_id,
         "status": status,
     }
-
-
-def _host_of(netloc: str) -> str:
-    """The host of `host:port`, in lower case; "" when it is none."""
-    try:
-        return urlsplit(f"//{netloc}").hostname or ""
-    except ValueError:
-        return ""
 
 
 # Answers: always JSON, never a traceback

@@ -1,0 +1,111 @@
+"""What the server's threads and the browser's thread share: pictures out, acts in."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from dataclasses import dataclass
+
+from airbot.browser import Act
+from airbot.browser import Picture
+
+MOST_ACTS = 1000  # that wait; a person does not come near
+GONE_AFTER_S = 4.0  # between two questions for a picture
+
+
+class TooMany(Exception):
+    """More acts wait than a person can have done."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A picture, its number, and a name by which a viewer knows it again."""
+
+    number: int
+    name: str
+    picture: Picture
+
+
+class Screen:
+    """One viewer's screen; every method may be called from any thread."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._frame: Frame | None = None
+        self._fetched = 0
+        self._acts: list[Act] = []
+        self._given: tuple[str, int] = ("", 0)
+        self._waiting = 0
+        self._seen_at = time.monotonic()
+        self._watched = False
+        self.ended: str | None = None  # the last sentence to the viewer
+
+    # The browser's side
+
+    def show(self, picture: Picture) -> None:
+        name = hashlib.sha256(picture.jpeg).hexdigest()[:16]
+        with self._changed:
+            number = self._frame.number + 1 if self._frame else 1
+            self._frame = Frame(number, name, picture)
+            self._changed.notify_all()
+
+    def take(self) -> list[Act]:
+        """What the viewer has done since, in its order."""
+        with self._changed:
+            acts, self._acts = self._acts, []
+            return acts
+
+    @property
+    def is_fetched(self) -> bool:
+        """Has the viewer got the newest picture?"""
+        with self._changed:
+            return self._frame is None or self._fetched >= self._frame.number
+
+    @property
+    def is_watched(self) -> bool:
+        return self._watched and self.away_s() < GONE_AFTER_S
+
+    def away_s(self) -> float:
+        """For how long nobody has looked, in seconds."""
+        with self._changed:
+            return 0.0 if self._waiting else time.monotonic() - self._seen_at
+
+    def end(self, sentence: str) -> None:
+        """Say goodbye to whoever looks."""
+        with self._changed:
+            self.ended = sentence
+            self._changed.notify_all()
+
+    # The viewer's side
+
+    def wait_for(self, after: int, timeout_s: float) -> Frame | None:
+        """The newest picture, once there is one behind `after`; None: nothing new."""
+        with self._changed:
+            self._watched, self._waiting = True, self._waiting + 1
+            self._fetched = max(self._fetched, after)
+            try:
+                self._changed.wait_for(lambda: self._is_news(after), timeout_s)
+                return self._frame if self._is_newer(after) else None
+            finally:
+                self._waiting -= 1
+                self._seen_at = time.monotonic()
+
+    def _is_news(self, after: int) -> bool:
+        return self.ended is not None or self._is_newer(after)
+
+    def _is_newer(self, after: int) -> bool:
+        return self._frame is not None and self._frame.number > after
+
+    def give(self, page: str, number: int, acts: list[Act]) -> None:
+        """What a viewer's page has sent; the same again, after a lost answer, is once.
+
+        Raises TooMany.
+        """
+        with self._changed:
+            if page == self._given[0] and number <= self._given[1]:
+                return
+            if len(self._acts) + len(acts) > MOST_ACTS:
+                raise TooMany
+            self._given = (page, number)
+            self._acts += acts

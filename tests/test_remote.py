@@ -1,0 +1,562 @@
+"""`airbot reconnect --remote`: the live browser in a page, for a person on a phone.
+
+The doors and channels over real sockets; then a person in a browser of his own, in the
+size of a phone and of a desk, at the real program on the simulated Airbnb.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Callable
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from playwright.sync_api import BrowserContext
+from playwright.sync_api import Page
+from playwright.sync_api import sync_playwright
+from test_daemon import Airbot
+from test_daemon import daemon as daemon  # noqa: F401
+from test_daemon import replies
+from test_daemon import run as run  # noqa: F401
+from test_daemon import wait_for
+
+from airbot.browser import Act
+from airbot.browser import Browser
+from airbot.browser import Picture
+from airbot.browser import find_browser
+from airbot.browser import processes
+from airbot.config import Config
+from airbot.daemon import reconnect
+from airbot.exceptions import ConfigError
+from airbot.models import SessionState
+from airbot.models import utcnow
+from airbot.remote import Remote
+from airbot.remote import Screen
+from airbot.remote.screen import MOST_ACTS
+from airbot.sandbox.demo import LOOPBACK_ONLY
+from airbot.sandbox.site import AirbnbSite
+from airbot.serving import Server
+from airbot.storage import Storage
+
+PASSWORD = "Open, Sésame 7"
+CODE = "493817"
+SIZES = {"phone": (360, 640), "desk": (1280, 800)}
+PATIENCE_S = 20.0
+
+
+class Served:
+    """The page's application on a real socket."""
+
+    def __init__(self, host: str = "127.0.0.1", tls: bool = False) -> None:
+        self.screen = Screen()
+        self.remote = Remote(self.screen, host, tls)
+        self.server = Server(self.remote.app, "127.0.0.1", 0, "remote", 64 * 1024)
+        self.server.start()
+        self.url = f"http://127.0.0.1:{self.server.port}"
+
+    def open(self, token: str | None = None, **more: Any) -> requests.Response:
+        token = self.remote.token if token is None else token
+        return requests.get(f"{self.url}/?token={token}", timeout=5, **more)
+
+    def viewer(self) -> requests.Session:
+        session = requests.Session()
+        session.headers["Origin"] = self.url
+        assert session.get(f"{self.url}/?token={self.remote.token}").ok
+        return session
+
+    def give(self, viewer: requests.Session, *acts: Any, number: int = 1) -> int:
+        body = {"page": "p", "number": number, "acts": list(acts)}
+        return viewer.post(f"{self.url}/input", json=body, timeout=5).status_code
+
+
+@pytest.fixture
+def served() -> Iterator[Served]:
+    served = Served()
+    yield served
+    served.screen.end("over")
+    served.server.stop()
+
+
+# Doors
+
+
+def test_the_token_opens_once_and_a_cookie_takes_over(served: Served) -> None:
+    first = served.open(allow_redirects=False)
+    assert (first.status_code, first.headers["Location"]) == (303, "/")
+    cookie = first.headers["Set-Cookie"]
+    assert "HttpOnly" in cookie and "SameSite=lax" in cookie and "Path=/" in cookie
+    assert served.remote.token not in cookie
+    page = requests.get(served.url, cookies=first.cookies, timeout=5)
+    assert page.status_code == 200 and "<title>airbot" in page.text
+
+
+def test_a_second_viewer_is_told_that_somebody_is_there(served: Served) -> None:
+    served.viewer()
+    second = served.open()
+    assert second.status_code == 409
+    assert "Somebody is at this page already" in second.text
+    assert "Set-Cookie" not in second.headers
+
+
+def test_the_viewer_may_open_the_printed_address_again(served: Served) -> None:
+    viewer = served.viewer()
+    assert viewer.get(f"{served.url}/?token={served.remote.token}").status_code == 200
+
+
+@pytest.mark.parametrize("token", ["", "wrong", "\u00e9\ud7ff", "a" * 5000])
+def test_a_wrong_token_opens_nothing(served: Served, token: str) -> None:
+    assert served.open(token).status_code == 403
+    assert served.open().status_code == 200  # and uses nothing up
+
+
+@pytest.mark.parametrize("path", ["/", "/frame?after=0", "/input"])
+def test_without_the_cookie_there_is_nothing_to_see(served: Served, path: str) -> None:
+    method = "POST" if path == "/input" else "GET"
+    for cookies in ({}, {"airbot-viewer": "guessed"}):
+        answer = requests.request(
+            method,
+            served.url + path,
+            cookies=cookies,
+            headers={"Origin": served.url},
+            timeout=5,
+        )
+        assert answer.status_code == 403
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example:80", ""])
+def test_under_another_name_nothing_opens(served: Served, host: str) -> None:
+    assert served.open(headers={"Host": host}).status_code in (400, 403)
+
+
+def test_on_all_addresses_every_address_is_ours_but_no_name() -> None:
+    served = Served(host="0.0.0.0")
+    try:
+        assert served.open("x", headers={"Host": "rebound.example"}).text.startswith(
+            "This address opens nothing"
+        )
+        opened = served.open(headers={"Host": "192.0.2.7:80"}, allow_redirects=False)
+        assert opened.status_code == 303
+    finally:
+        served.server.stop()
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Origin": None},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Sec-Fetch-Site": "none"},
+    ],
+    ids=str,
+)
+def test_another_pages_requests_do_nothing(
+    served: Served, headers: dict[str, Any]
+) -> None:
+    viewer = served.viewer()
+    viewer.headers.update(headers)
+    if viewer.headers.get("Origin") is None:
+        del viewer.headers["Origin"]
+    assert served.give(viewer, {"kind": "down"}) == 403
+    assert served.screen.take() == []
+
+
+def test_behind_tls_the_cookie_never_goes_without() -> None:
+    served = Served(tls=True)
+    try:
+        cookie = served.open(allow_redirects=False).headers["Set-Cookie"]
+        assert "Secure" in cookie
+    finally:
+        served.server.stop()
+
+
+def test_nothing_is_cached_and_nothing_else_is_served(served: Served) -> None:
+    viewer = served.viewer()
+    served.screen.show(Picture(b"jpeg", 10, 20))
+    answers = [
+        viewer.get(served.url),
+        viewer.get(f"{served.url}/frame?after=0"),
+        viewer.get(f"{served.url}/frame"),
+        viewer.get(f"{served.url}/page.html"),
+        viewer.get(f"{served.url}/static/page.html"),
+        viewer.get(f"{served.url}/input"),
+        requests.get(served.url, timeout=5),
+    ]
+    assert [a.status_code for a in answers] == [200, 200, 400, 404, 404, 405, 403]
+    for answer in answers:
+        assert answer.headers["Cache-Control"] == "no-store"
+        assert answer.headers["Referrer-Policy"] == "no-referrer"
+    assert "frame-ancestors 'none'" in answers[0].headers["Content-Security-Policy"]
+
+
+def test_a_network_without_tls_is_refused_with_the_reason(
+    make_config: Callable[..., Config],
+) -> None:
+    config = make_config(reconnect__host="192.0.2.1")
+    with pytest.raises(ConfigError, match="--i-have-tls"):
+        reconnect.run_remote(config, LOOPBACK_ONLY)
+
+
+# Channels
+
+
+def test_the_newest_picture_comes_and_a_known_one_comes_without_its_bytes(
+    served: Served,
+) -> None:
+    viewer = served.viewer()
+    for jpeg in (b"one", b"two"):
+        served.screen.show(Picture(jpeg, 360, 580))
+    answer = viewer.get(f"{served.url}/frame?after=0")
+    number, name, width, height = answer.headers["X-Frame"].split()
+    assert (answer.content, number, width, height) == (b"two", "2", "360", "580")
+    assert answer.headers["Content-Type"] == "image/jpeg"
+    served.screen.show(Picture(b"two", 360, 580))
+    again = viewer.get(f"{served.url}/frame?after=2&kept=abc,{name}")
+    assert (again.status_code, again.content) == (204, b"")
+    assert again.headers["X-Frame"].split()[:2] == ["3", name]
+
+
+def test_the_next_picture_is_only_made_when_the_last_was_fetched(
+    served: Served,
+) -> None:
+    viewer = served.viewer()
+    assert served.screen.is_fetched
+    served.screen.show(Picture(b"one", 10, 10))
+    assert not served.screen.is_fetched
+    viewer.get(f"{served.url}/frame?after=0")
+    served.screen.show(Picture(b"two", 10, 10))
+    viewer.get(f"{served.url}/frame?after=1")
+    assert not served.screen.is_fetched  # sent, but it may be lost on its way
+    served.screen.end("over")
+    viewer.get(f"{served.url}/frame?after=2")
+    assert served.screen.is_fetched
+
+
+def test_acts_arrive_in_their_order_and_a_repeated_batch_only_once(
+    served: Served,
+) -> None:
+    viewer = served.viewer()
+    key = {"kind": "key", "text": "Enter"}
+    assert served.give(viewer, {"kind": "text", "text": "ab\ncd"}, key) == 204
+    assert served.give(viewer, {"kind": "text", "text": "ab\ncd"}, key) == 204
+    assert served.give(viewer, {"kind": "move", "x": 3, "y": 4.5}, number=2) == 204
+    wanted = [Act("text", text="abcd"), Act("key", text="Enter"), Act("move", 3, 4.5)]
+    assert served.screen.take() == wanted
+    assert served.screen.take() == []
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        None,
+        {},
+        {"kind": "evaluate", "text": "1"},
+        {"kind": "key", "text": "F12"},
+        {"kind": "key", "text": "Control+t"},
+        {"kind": "key"},
+        {"kind": "text", "text": 7},
+        {"kind": "text", "text": "x" * 2001},
+        {"kind": "move", "x": "1"},
+        {"kind": "move", "x": True},
+    ],
+    ids=str,
+)
+def test_anything_that_a_person_cannot_do_is_refused(served: Served, act: Any) -> None:
+    viewer = served.viewer()
+    assert served.give(viewer, act) == 400
+    assert served.screen.take() == []
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"{", 400),
+        (b"[]", 400),
+        (b'{"page": 1}', 400),
+        (b'{"page": "p", "number": 1, "acts": [{"kind": "move", "x": NaN}]}', 400),
+        (b'{"page": "p", "number": 1, "acts": [{"kind": "move", "x": 1e999}]}', 400),
+        (b"x" * 70_000, 413),
+    ],
+)
+def test_a_malformed_batch_is_refused(served: Served, body: bytes, status: int) -> None:
+    viewer = served.viewer()
+    kind = {"Content-Type": "application/json"}
+    answer = viewer.post(f"{served.url}/input", data=body, headers=kind)
+    assert answer.status_code == status
+    assert viewer.post(f"{served.url}/input", data=b"a=b").status_code == 415
+
+
+def test_a_size_is_brought_within_reason_and_a_flood_is_refused(served: Served) -> None:
+    viewer = served.viewer()
+    assert served.give(viewer, {"kind": "size", "x": 1, "y": 99999}) == 204
+    assert served.screen.take() == [Act("size", 200, 1200)]
+    down = {"kind": "down"}
+    numbers = range(2, 2 + MOST_ACTS // 100)
+    for number in numbers:
+        assert served.give(viewer, *[down] * 100, number=number) == 204
+    assert served.give(viewer, down, number=1000) == 429
+
+
+def test_the_last_sentence_reaches_the_page(served: Served) -> None:
+    viewer = served.viewer()
+    served.screen.end("The inbox is reached.")
+    answer = viewer.get(f"{served.url}/frame?after=0")
+    assert (answer.status_code, answer.text) == (410, "The inbox is reached.")
+
+
+def test_who_looks_and_who_has_gone_is_known(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not served.screen.is_watched
+    viewer = served.viewer()
+    served.screen.show(Picture(b"one", 10, 10))
+    viewer.get(f"{served.url}/frame?after=0")
+    assert served.screen.is_watched
+    later = time.monotonic() + 60
+    monkeypatch.setattr("airbot.remote.screen.time.monotonic", lambda: later)
+    assert not served.screen.is_watched
+    assert served.screen.away_s() > 59
+
+
+# A person in a browser of his own
+
+
+class Person:
+    """Somebody at the page, with a finger or a mouse, who reads where things are."""
+
+    def __init__(self, context: BrowserContext, site: AirbnbSite, touch: bool) -> None:
+        self.page = context.new_page()
+        self.site, self.touch = site, touch
+        self._model = context.new_page()  # the same page as over there, to look at
+        self.errors: list[str] = []
+        self.page.on("pageerror", lambda e: self.errors.append(str(e)))
+
+    def come(self, address: str) -> None:
+        self.page.goto(address)
+        self.wait("view.naturalWidth === area.clientWidth && view.naturalWidth > 0")
+
+    def wait(self, expression: str) -> None:
+        """Until it is so in the page, which allows no eval of its own."""
+        end = time.monotonic() + PATIENCE_S
+        while not self.page.evaluate(expression):
+            assert time.monotonic() < end, f"never {expression}"
+            self.page.wait_for_timeout(30)
+
+    def press(self, path: str, selector: str) -> None:
+        """Tap or click what stands at `selector` of a page of the site's."""
+        size = self.page.evaluate("[area.clientWidth, area.clientHeight]")
+        self._model.set_viewport_size({"width": size[0], "height": size[1]})
+        self._model.goto(self.site.url + path)
+        self.press_at(self._model.locator(selector).bounding_box())
+
+    def press_at(self, box: Any) -> None:
+        view = self.page.locator("#view").bounding_box()
+        assert box is not None and view is not None
+        x = view["x"] + box["x"] + box["width"] / 2
+        y = view["y"] + box["y"] + box["height"] / 2
+        if self.touch:
+            self.page.touchscreen.tap(x, y)
+        else:
+            self.page.mouse.click(x, y)
+
+    def keyboard(self) -> None:
+        """On a phone the keyboard comes up with the box; at a desk it is just there."""
+        if self.touch:
+            self.page.locator("#keys").tap()
+
+    def type(self, text: str) -> None:
+        self.keyboard()
+        self.page.keyboard.type(text)
+
+    def compose(self, *stages: str) -> None:
+        """As a phone's keyboard does: a word that changes until it is taken over."""
+        self.keyboard()
+        session = self.page.context.new_cdp_session(self.page)
+        for stage in stages:
+            at = {"selectionStart": len(stage), "selectionEnd": len(stage)}
+            session.send("Input.imeSetComposition", {"text": stage, **at})
+        session.send("Input.insertText", {"text": stages[-1]})
+
+    def paste(self, text: str) -> None:
+        self.keyboard()
+        self.page.keyboard.insert_text(text)
+
+    def said(self) -> str:
+        return self.page.locator("#said").inner_text()
+
+
+@pytest.fixture
+def airbnb(site: AirbnbSite) -> AirbnbSite:
+    """An account with a guest who waits."""
+    site.host_writes(site.add_thread("Noor"), "Welcome!")
+    return site
+
+
+@pytest.fixture(params=list(SIZES))
+def person(
+    request: pytest.FixtureRequest, browser: Browser, airbnb: AirbnbSite
+) -> Iterator[Person]:
+    browser.close()  # one Playwright a thread
+    width, height = SIZES[request.param]
+    touch = request.param == "phone"
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(
+            executable_path=find_browser(""), args=["--no-sandbox", *LOOPBACK_ONLY]
+        )
+        context = chromium.new_context(
+            viewport={"width": width, "height": height}, has_touch=touch
+        )
+        person = Person(context, airbnb, touch)
+        yield person
+        assert person.errors == []
+        chromium.close()
+
+
+@pytest.fixture
+def remote(
+    run: Callable[..., subprocess.Popen[str]],  # noqa: F811
+) -> Callable[..., tuple[subprocess.Popen[str], str]]:
+    def start(*values: str) -> tuple[subprocess.Popen[str], str]:
+        process = run("remote", *values)
+        assert process.stdout is not None and process.stderr is not None
+        lines = [process.stdout.readline() for _ in range(5)]
+        address = lines[1].strip()
+        assert "/?token=" in address, "".join(lines) + process.stderr.read()
+        assert "ssh -N -L" in lines[3]
+        return process, address
+
+    return start
+
+
+def log_in(person: Person, password: str = PASSWORD) -> None:
+    person.press("/login", "#phone-or-email")
+    person.type("host@example.org")
+    person.press("/login", "#password")
+    person.compose("Ope", "Open,", "Oben,", "Open, Sésame")
+    person.type("x")
+    person.page.keyboard.press("Backspace")
+    person.type(password.removeprefix("Open, Sésame"))
+    person.press("/login", "[data-testid=signup-login-submit-btn]")
+
+
+def posts(site: AirbnbSite) -> int:
+    return sum(1 for r in site.requests if (r.method, r.path) == ("POST", "/login"))
+
+
+@pytest.mark.browser
+def test_a_person_logs_in_passes_the_check_and_the_daemon_sends_what_waits(
+    airbnb: AirbnbSite,
+    ai: Any,
+    daemon: Callable[..., Airbot],  # noqa: F811
+    remote: Callable[..., Any],
+    person: Person,
+    tmp_path: Path,
+) -> None:
+    airbnb.trouble.logged_out = True
+    airbnb.trouble.password, airbnb.trouble.login_code = PASSWORD, CODE
+    thread = airbnb.add_thread("Maya")
+    airbnb.guest_writes(thread, "Is parking free?")
+    airbot = daemon()
+    wait_for(lambda: "airbot reconnect" in airbot.log())
+    call = {"conversation_id": thread.id, "message": "It is.", "sender": "AI"}
+    hook = f"http://127.0.0.1:{airbot.port}/api/ai/webhook-simple"
+    assert requests.post(hook, json=call, timeout=5).ok
+
+    process, address = remote()
+    person.come(address)
+    assert "token" not in person.page.url
+    log_in(person)
+    wait_for(lambda: posts(airbnb) == 1)
+    airbnb.trouble.challenge = "recaptcha"
+    # The code's page, as another browser would have it after the same post.
+    form = {"redirect_url": "/hosting/messages", "password": PASSWORD}
+    code = requests.post(f"{airbnb.url}/login", data=form, timeout=5).text
+    show(person, code)
+    person.press_at(person._model.locator("#otp-code-input").bounding_box())
+    person.paste(CODE)
+    person.page.keyboard.press("Enter")
+    wait_for(lambda: not airbnb.trouble.logged_out)
+    person.press("/hosting/messages", "#recaptcha-anchor")
+    person.press("/hosting/messages", "form button")
+    wait_for(lambda: airbnb.trouble.challenge is None)
+
+    output, errors = process.communicate(timeout=30)
+    assert process.returncode == 0, errors
+    assert "airbot carries on" in output
+    person.wait("said.textContent.includes('inbox is reached')")
+    wait_for(lambda: "It is." in replies(airbnb, thread))
+    assert replies(airbnb, thread) == ["It is."]
+    assert airbot.stop() == 0
+    written = "".join(p.read_text() for p in (tmp_path / "logs").iterdir())
+    for secret in (PASSWORD, CODE, "host@example.org", address.rpartition("=")[2]):
+        assert secret not in written + errors
+
+
+def show(person: Person, html: str) -> None:
+    size = person.page.evaluate("[area.clientWidth, area.clientHeight]")
+    person._model.set_viewport_size({"width": size[0], "height": size[1]})
+    person._model.goto(person.site.url + "/login")
+    person._model.set_content(html)
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("person", ["phone"], indirect=True)
+def test_a_viewer_who_is_gone_comes_back_with_his_cookie(
+    airbnb: AirbnbSite, remote: Callable[..., Any], person: Person
+) -> None:
+    airbnb.trouble.logged_out, airbnb.trouble.password = True, PASSWORD
+    process, address = remote()
+    person.come(address)
+    person.press("/login", "#phone-or-email")
+    person.page.goto("about:blank")
+    stranger = requests.get(address, timeout=5)
+    assert stranger.status_code == 409
+    person.come(address.partition("?")[0])
+    log_in(person)
+    assert process.wait(timeout=30) == 0
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("person", ["desk"], indirect=True)
+def test_going_back_and_scrolling_reach_the_page(
+    airbnb: AirbnbSite, remote: Callable[..., Any], person: Person
+) -> None:
+    airbnb.trouble.logged_out, airbnb.trouble.password = True, PASSWORD
+    airbnb.trouble.login_code = CODE
+    _, address = remote()
+    person.come(address)
+    before = person.page.evaluate("view.src")
+    log_in(person)
+    wait_for(lambda: posts(airbnb) == 1)
+    person.page.locator("#back").click()
+    person.page.mouse.wheel(0, 200)
+    person.wait(f"view.src !== {before!r}")
+
+
+def test_after_a_quarter_of_an_hour_without_a_viewer_it_ends_with_77(
+    airbnb: AirbnbSite,
+    make_config: Callable[..., Config],
+    browser: Browser,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    browser.close()
+    monkeypatch.setattr(reconnect, "NOBODY_S", 0.5)
+    config = make_config(airbnb.url)
+    storage = Storage(config.storage.path)
+    storage.session.set_state(SessionState.LOGIN, "logged out", utcnow())
+    airbnb.trouble.logged_out = True
+    said: list[str] = []
+    assert reconnect.run_remote(config, LOOPBACK_ONLY, say=said.append) == 77
+    assert "Nobody came" in said[-1]
+    assert storage.session.get().state == SessionState.LOGIN
+    storage.close()
+    assert not processes.chromiums(config.airbnb.session_dir.resolve())
+    port = int(said[1].partition("127.0.0.1:")[2].partition("/")[0])
+    with pytest.raises(requests.ConnectionError):
+        requests.get(f"http://127.0.0.1:{port}/", timeout=2)
