@@ -6,6 +6,7 @@ size of a phone and of a desk, at the real program on the simulated Airbnb.
 
 from __future__ import annotations
 
+import base64
 import subprocess
 import time
 from collections.abc import Callable
@@ -46,6 +47,19 @@ PASSWORD = "Open, Sésame 7"
 CODE = "493817"
 SIZES = {"phone": (360, 640), "desk": (1280, 800)}
 PATIENCE_S = 20.0
+# What is seen, or a picture, in a few grey dots: two pages differ, a caret does not.
+COARSE = """
+async url => {
+  let shown = document.getElementById("view");
+  if (url) { shown = new Image(); shown.src = url; await shown.decode(); }
+  const canvas = document.createElement("canvas");
+  [canvas.width, canvas.height] = [40, 60];
+  const paint = canvas.getContext("2d");
+  paint.imageSmoothingQuality = "high";
+  paint.drawImage(shown, 0, 0, 40, 60);
+  return [...paint.getImageData(0, 0, 40, 60).data].filter((_, i) => i % 4 === 1);
+}
+"""
 
 
 class Served:
@@ -331,9 +345,9 @@ class Person:
     """Somebody at the page, with a finger or a mouse, who reads where things are."""
 
     def __init__(self, context: BrowserContext, site: AirbnbSite, touch: bool) -> None:
+        self._model = context.new_page()  # the same page as over there, to look at
         self.page = context.new_page()
         self.site, self.touch = site, touch
-        self._model = context.new_page()  # the same page as over there, to look at
         self.errors: list[str] = []
         self.page.on("pageerror", lambda e: self.errors.append(str(e)))
 
@@ -348,14 +362,31 @@ class Person:
             assert time.monotonic() < end, f"never {expression}"
             self.page.wait_for_timeout(30)
 
-    def press(self, path: str, selector: str) -> None:
-        """Tap or click what stands at `selector` of a page of the site's."""
+    def see(self, path: str, scrolled: int = 0) -> None:
+        """Wait until that page of the site is seen, scrolled down so far."""
+        self._imagine(path)
+        self._model.evaluate("far => window.scrollTo(0, far)", scrolled)
+        self._wait_to_see_it()
+
+    def see_html(self, html: str) -> None:
+        """The same for a page that comes as the answer to a form."""
+        self._imagine("/login")
+        self._model.set_content(html)
+        self._wait_to_see_it()
+
+    def _imagine(self, path: str) -> None:
+        """The page that is expected over there, in the same size, to measure it."""
         size = self.page.evaluate("[area.clientWidth, area.clientHeight]")
         self._model.set_viewport_size({"width": size[0], "height": size[1]})
         self._model.goto(self.site.url + path)
-        self.press_at(self._model.locator(selector).bounding_box())
 
-    def press_at(self, box: Any) -> None:
+    def press(self, path: str, selector: str) -> None:
+        """Tap or click what stands at `selector` of a page, once it is seen."""
+        self.see(path)
+        self.press_seen(selector)
+
+    def press_seen(self, selector: str) -> None:
+        box = self._model.locator(selector).bounding_box()
         view = self.page.locator("#view").bounding_box()
         assert box is not None and view is not None
         x = view["x"] + box["x"] + box["width"] / 2
@@ -364,6 +395,20 @@ class Person:
             self.page.touchscreen.tap(x, y)
         else:
             self.page.mouse.click(x, y)
+
+    def _wait_to_see_it(self) -> None:
+        png = base64.b64encode(self._model.screenshot()).decode()
+        wanted = self._model.evaluate(COARSE, f"data:image/png;base64,{png}")
+        self.page.bring_to_front()  # a finger waits for a picture of the page
+        end = time.monotonic() + PATIENCE_S
+        while True:
+            seen = self.page.evaluate(COARSE, None)
+            off = sum(abs(a - b) for a, b in zip(seen, wanted, strict=True))
+            if off / len(wanted) < 3.0:
+                return
+
+            assert time.monotonic() < end, "that page is never seen"
+            self.page.wait_for_timeout(30)
 
     def keyboard(self) -> None:
         """On a phone the keyboard comes up with the box; at a desk it is just there."""
@@ -445,8 +490,10 @@ def log_in(person: Person, password: str = PASSWORD) -> None:
     person.press("/login", "[data-testid=signup-login-submit-btn]")
 
 
-def posts(site: AirbnbSite) -> int:
-    return sum(1 for r in site.requests if (r.method, r.path) == ("POST", "/login"))
+def code_page(site: AirbnbSite) -> str:
+    """The page that asks for the code, as another browser gets it after the same post."""
+    form = {"redirect_url": "/hosting/messages", "password": PASSWORD}
+    return requests.post(f"{site.url}/login", data=form, timeout=5).text
 
 
 @pytest.mark.browser
@@ -472,13 +519,9 @@ def test_a_person_logs_in_passes_the_check_and_the_daemon_sends_what_waits(
     person.come(address)
     assert "token" not in person.page.url
     log_in(person)
-    wait_for(lambda: posts(airbnb) == 1)
     airbnb.trouble.challenge = "recaptcha"
-    # The code's page, as another browser would have it after the same post.
-    form = {"redirect_url": "/hosting/messages", "password": PASSWORD}
-    code = requests.post(f"{airbnb.url}/login", data=form, timeout=5).text
-    show(person, code)
-    person.press_at(person._model.locator("#otp-code-input").bounding_box())
+    person.see_html(code_page(airbnb))
+    person.press_seen("#otp-code-input")
     person.paste(CODE)
     person.page.keyboard.press("Enter")
     wait_for(lambda: not airbnb.trouble.logged_out)
@@ -496,13 +539,6 @@ def test_a_person_logs_in_passes_the_check_and_the_daemon_sends_what_waits(
     written = "".join(p.read_text() for p in (tmp_path / "logs").iterdir())
     for secret in (PASSWORD, CODE, "host@example.org", address.rpartition("=")[2]):
         assert secret not in written + errors
-
-
-def show(person: Person, html: str) -> None:
-    size = person.page.evaluate("[area.clientWidth, area.clientHeight]")
-    person._model.set_viewport_size({"width": size[0], "height": size[1]})
-    person._model.goto(person.site.url + "/login")
-    person._model.set_content(html)
 
 
 @pytest.mark.browser
@@ -529,14 +565,71 @@ def test_going_back_and_scrolling_reach_the_page(
 ) -> None:
     airbnb.trouble.logged_out, airbnb.trouble.password = True, PASSWORD
     airbnb.trouble.login_code = CODE
+    person.page.set_viewport_size({"width": 800, "height": 400})
     _, address = remote()
     person.come(address)
-    before = person.page.evaluate("view.src")
+    person.press("/login", "#phone-or-email")
+    person.page.locator("#view").hover()
+    person.page.mouse.wheel(0, 1000)
+    person.see("/login", scrolled=1000)
+    person.page.mouse.wheel(0, -1000)
+    person.see("/login")
     log_in(person)
-    wait_for(lambda: posts(airbnb) == 1)
+    person.see_html(code_page(airbnb))
     person.page.locator("#back").click()
-    person.page.mouse.wheel(0, 200)
-    person.wait(f"view.src !== {before!r}")
+    person.see("/login")
+
+
+@pytest.mark.browser
+def test_a_keyboard_is_understood_however_it_writes(
+    served: Served, person: Person
+) -> None:
+    person.page.goto(f"{served.url}/?token={served.remote.token}")
+    person.page.bring_to_front()
+    box = person.page.locator("#keys")
+    for _ in range(2):
+        person.compose("Ope", "Open,", "Oben,", "Open, S\u00e9same")
+        person.type("x")
+        person.page.keyboard.press("Backspace")
+        box.dblclick(position={"x": 20, "y": 20})  # marks what fills the box
+        person.page.keyboard.type(" 7")
+        box.click(position={"x": 14, "y": 20})  # puts the caret into it
+        person.page.keyboard.insert_text("-\U0001f511")
+        person.page.keyboard.press("Enter")
+    wanted = "Open, S\u00e9same 7-\U0001f511\n" * 2
+    acts: list[Act] = []
+    wait_for(lambda: acts.extend(served.screen.take()) or written(acts) == wanted)
+
+
+def written(acts: list[Act]) -> str:
+    """What stands there after these acts."""
+    text = ""
+    for act in acts:
+        if act.kind == "text":
+            text += act.text
+        elif act.text == "Backspace":
+            text = text[:-1]
+        elif act.text == "Enter":
+            text += "\n"
+    return text
+
+
+@pytest.mark.browser
+def test_a_pop_up_is_shown_and_when_it_closes_the_page_again(browser: Browser) -> None:
+    pictures: list[Picture] = []
+    with browser.job("showing", 20):
+        cast = browser.cast(pictures.append)
+        assert cast.follow() and not cast.follow()
+        assert browser.tab.pump(lambda: bool(pictures), 10)
+        browser.tab.probe("() => { window.popup = window.open('about:blank'); }")
+        assert browser.tab.pump(cast.follow, 10)
+        pictures.clear()
+        assert browser.tab.pump(lambda: bool(pictures), 10)
+        cast.apply(Act("down"))  # on its way there the pop-up may close
+        browser.tab.probe("() => { window.popup.close(); }")
+        cast.apply(Act("up"))
+        assert browser.tab.pump(cast.follow, 10)
+        cast.stop()
 
 
 def test_after_a_quarter_of_an_hour_without_a_viewer_it_ends_with_77(
