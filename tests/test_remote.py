@@ -230,26 +230,38 @@ def test_the_newest_picture_comes_and_a_known_one_comes_without_its_bytes(
     number, name, width, height = answer.headers["X-Frame"].split()
     assert (answer.content, number, width, height) == (b"two", "2", "360", "580")
     assert answer.headers["Content-Type"] == "image/jpeg"
+    served.screen.show(Picture(b"three", 360, 580))
     served.screen.show(Picture(b"two", 360, 580))
     again = viewer.get(f"{served.url}/frame?after=2&kept=abc,{name}")
     assert (again.status_code, again.content) == (204, b"")
-    assert again.headers["X-Frame"].split()[:2] == ["3", name]
+    assert again.headers["X-Frame"].split()[:2] == ["4", name]
 
 
-def test_the_next_picture_is_only_made_when_the_last_was_fetched(
-    served: Served,
+def test_a_blinking_caret_is_told_of_once_a_second_and_after_an_act_at_once(
+    served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    viewer = served.viewer()
-    assert served.screen.is_fetched
+    clock = [1000.0]
+    monkeypatch.setattr("airbot.remote.screen.time.monotonic", lambda: clock[0])
+    screen, names = served.screen, []
+    for jpeg in (b"on", b"off"):
+        screen.show(Picture(jpeg, 10, 10))
+        frame = screen.wait_for(len(names), frozenset(names), 0)
+        assert frame is not None
+        names.append(frame.name)
+    kept = frozenset(names)
+    screen.show(Picture(b"on", 10, 10))
+    assert screen.wait_for(2, kept, 0) is None
+    clock[0] += 1
+    assert screen.wait_for(2, kept, 0) is not None
+    screen.show(Picture(b"off", 10, 10))
+    screen.give("p", 1, [Act("down")])
+    assert screen.wait_for(3, kept, 0) is not None
+
+
+def test_the_same_picture_again_is_no_news(served: Served) -> None:
     served.screen.show(Picture(b"one", 10, 10))
-    assert not served.screen.is_fetched
-    viewer.get(f"{served.url}/frame?after=0")
-    served.screen.show(Picture(b"two", 10, 10))
-    viewer.get(f"{served.url}/frame?after=1")
-    assert not served.screen.is_fetched  # sent, but it may be lost on its way
-    served.screen.end("over")
-    viewer.get(f"{served.url}/frame?after=2")
-    assert served.screen.is_fetched
+    served.screen.show(Picture(b"one", 10, 10))
+    assert served.screen.wait_for(1, frozenset(), 0) is None
 
 
 def test_acts_arrive_in_their_order_and_a_repeated_batch_only_once(

@@ -85,7 +85,11 @@ class Cast:
                 session.detach()
 
     def go_on(self) -> None:
-        """The picture was fetched: the next one may come."""
+        """Let the next picture come.
+
+        At once: what Chromium leaves out meanwhile it does not make up for, and the
+        last picture of a change would be missing.
+        """
         taken, self._unacknowledged = self._unacknowledged, []
         for id_ in taken:
             if self._session is not None:

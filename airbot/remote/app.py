@@ -123,7 +123,8 @@ class Remote:
         """The next picture; without its bytes where the viewer has kept them."""
         self._check_viewer()
         after = _whole(request.query.get("after"))
-        frame = self._screen.wait_for(after, WAIT_S)
+        kept = frozenset(request.query.get("kept", "").split(","))
+        frame = self._screen.wait_for(after, kept, WAIT_S)
         if self._screen.ended is not None:
             sentence = self._screen.ended.encode()
             return _answer(410, sentence, "text/plain; charset=utf-8")
@@ -133,7 +134,7 @@ class Remote:
         about = {
             "X-Frame": f"{frame.number} {frame.name} {picture.width} {picture.height}"
         }
-        if frame.name in request.query.get("kept", "").split(","):
+        if frame.name in kept:
             return _answer(204, more=about)
         return _answer(200, picture.jpeg, "image/jpeg", about)
 

@@ -12,6 +12,7 @@ from airbot.browser import Picture
 
 MOST_ACTS = 1000  # that wait; a person does not come near
 GONE_AFTER_S = 4.0  # between two questions for a picture
+KNOWN_EVERY_S = 1.0
 
 
 class TooMany(Exception):
@@ -33,11 +34,11 @@ class Screen:
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._frame: Frame | None = None
-        self._fetched = 0
         self._acts: list[Act] = []
         self._given: tuple[str, int] = ("", 0)
         self._waiting = 0
         self._seen_at = time.monotonic()
+        self._answered_at = 0.0
         self._watched = False
         self.ended: str | None = None  # the last sentence to the viewer
 
@@ -46,6 +47,8 @@ class Screen:
     def show(self, picture: Picture) -> None:
         name = hashlib.sha256(picture.jpeg).hexdigest()[:16]
         with self._changed:
+            if self._frame is not None and self._frame.name == name:
+                return
             number = self._frame.number + 1 if self._frame else 1
             self._frame = Frame(number, name, picture)
             self._changed.notify_all()
@@ -55,12 +58,6 @@ class Screen:
         with self._changed:
             acts, self._acts = self._acts, []
             return acts
-
-    @property
-    def is_fetched(self) -> bool:
-        """Has the viewer got the newest picture?"""
-        with self._changed:
-            return self._frame is None or self._fetched >= self._frame.number
 
     @property
     def is_watched(self) -> bool:
@@ -79,23 +76,32 @@ class Screen:
 
     # The viewer's side
 
-    def wait_for(self, after: int, timeout_s: float) -> Frame | None:
-        """The newest picture, once there is one behind `after`; None: nothing new."""
+    def wait_for(
+        self, after: int, kept: frozenset[str], timeout_s: float
+    ) -> Frame | None:
+        """The newest picture, once there is one behind `after`; None: nothing new.
+
+        One that the viewer has `kept`, by its name, can wait: a caret blinks.
+        """
         with self._changed:
             self._watched, self._waiting = True, self._waiting + 1
-            self._fetched = max(self._fetched, after)
             try:
-                self._changed.wait_for(lambda: self._is_news(after), timeout_s)
-                return self._frame if self._is_newer(after) else None
+                return self._next(after, kept, time.monotonic() + timeout_s)
             finally:
                 self._waiting -= 1
-                self._seen_at = time.monotonic()
+                self._seen_at = self._answered_at = time.monotonic()
 
-    def _is_news(self, after: int) -> bool:
-        return self.ended is not None or self._is_newer(after)
-
-    def _is_newer(self, after: int) -> bool:
-        return self._frame is not None and self._frame.number > after
+    def _next(self, after: int, kept: frozenset[str], end: float) -> Frame | None:
+        while self.ended is None:
+            frame, now, due = self._frame, time.monotonic(), end
+            if frame is not None and frame.number > after:
+                due = self._answered_at + KNOWN_EVERY_S if frame.name in kept else now
+                if due <= now:
+                    return frame
+            if now >= end:
+                break
+            self._changed.wait(min(due, end) - now)
+        return None
 
     def give(self, page: str, number: int, acts: list[Act]) -> None:
         """What a viewer's page has sent; the same again, after a lost answer, is once.
@@ -109,3 +115,5 @@ class Screen:
                 raise TooMany
             self._given = (page, number)
             self._acts += acts
+            self._answered_at = 0.0  # what comes of it is shown at once
+            self._changed.notify_all()

@@ -48,8 +48,7 @@ class Show:
         if self._wanted is not None and self._wanted is not self._in_force:
             cast.apply(self._wanted)
             self._in_force = self._wanted
-        if self._screen.is_fetched:
-            cast.go_on()
+        cast.go_on()
         self._browser.tab.wait(ROUND_S)
 
     def _open(self) -> Cast:

@@ -18,10 +18,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from bench import remote  # noqa: E402
 from bench import settling  # noqa: E402
 from bench.table import Figure  # noqa: E402
 
-MEASURES = {"settling": settling.measure}
+MEASURES = {"settling": settling.measure, "remote": remote.measure}
 
 
 def main(argv: list[str]) -> int:

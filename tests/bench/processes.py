@@ -1,0 +1,46 @@
+"""What processes have used, from the kernel's own accounting."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+from airbot.browser import Browser
+from airbot.browser import processes
+
+TICK_S = 1 / os.sysconf("SC_CLK_TCK")
+
+
+def cpu_s(browser: Browser) -> float:
+    """CPU seconds of this process, of the driver and of the browser's processes.
+
+    Of the last two those that live; Chromium's children stay the same while it works.
+    """
+    groups = processes.chromiums(browser.profile)
+    pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]
+    theirs = [pid for pid in pids if _group(pid) in groups]
+    used = sum(_cpu_of(pid) for pid in [*processes.drivers(), *theirs])
+    return time.process_time() + used
+
+
+def _group(pid: int) -> int | None:
+    try:
+        return os.getpgid(pid)
+    except OSError:
+        return None
+
+
+def _cpu_of(pid: int) -> float:
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return 0.0
+    user, system = stat.rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) * TICK_S
+
+
+def resident_mb() -> float:
+    """What this process holds in memory."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
