@@ -43,6 +43,7 @@ class SessionStore:
         """
         before = self.get()
         changed = before.state != state
+        in_a_row = 1 if changed else before.tries + 1
         with self._db.transaction() as tx:
             tx.execute(
                 """
@@ -53,7 +54,7 @@ class SessionStore:
                     "state": state,
                     "sentence": sentence,
                     "since": to_text(now if changed else before.since),
-                    "tries": 0 if state == SessionState.OK else before.tries + 1,
+                    "tries": 0 if state == SessionState.OK else in_a_row,
                     "next_try_at": to_text(next_try_at),
                 },
             )
