@@ -16,7 +16,12 @@ import pytest
 import requests
 
 from airbot.browser import processes
+from airbot.daemon import Daemon
+from airbot.daemon.parts import running_parts
+from airbot.models import utcnow
 from airbot.sandbox.ai import DemoAI
+from airbot.sandbox.api import SEND
+from airbot.sandbox.demo import LOOPBACK_ONLY
 from airbot.sandbox.site import AirbnbSite
 from airbot.storage import Storage
 
@@ -206,6 +211,32 @@ def test_a_challenge_or_login_stops_the_site_work_and_keeps_the_webhook_open(
     assert airbot.stop() == 0
     assert len(site.requests) == asked_before
     assert len(Storage(tmp_path / "airbot.db").outbox.with_status("pending")) == 1
+
+
+def test_a_send_that_meets_a_check_also_stops_the_reading_that_it_came_into(
+    site, ai, make_config
+):
+    config = make_config(site.url, ai.url)
+    first = site.add_thread(guest="Maya")
+    site.guest_writes(first, "Is parking free?")
+    daemon = Daemon(config, LOOPBACK_ONLY)
+    with running_parts(config, LOOPBACK_ONLY) as parts:
+        try:
+            daemon._sync(parts)
+            turn = parts.storage.turns.newest(first.id)
+            reply = parts.storage.outbox.enqueue(turn, "Yes.", "AI", utcnow())
+            site.trouble.challenge, site.trouble.challenge_on = "airlock_420", "send"
+            for number in range(3):
+                site.guest_writes(site.add_thread(guest=f"Guest {number}"), "Hello?")
+            parts.send_wanted.set()
+            daemon._sync(parts)
+            assert parts.storage.session.get().state == "captcha"
+            sends = [r.operation for r in site.requests].count(SEND)
+            assert sends == 1 and site.requests[-1].operation == SEND
+            assert not parts.browser.is_open
+            assert parts.storage.outbox.get(reply.id).status == "uncertain"
+        finally:
+            parts.browser.close()
 
 
 def test_a_slow_ai_does_not_hold_up_another_reply(site, ai, daemon):

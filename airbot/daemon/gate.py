@@ -21,6 +21,7 @@ from airbot.browser import Browser
 from airbot.exceptions import SiteError
 from airbot.exceptions import SiteUnavailable
 from airbot.exceptions import StorageError
+from airbot.models import Session
 from airbot.models import SessionState
 from airbot.models import utcnow
 from airbot.storage import Storage
@@ -30,12 +31,7 @@ logger = logging.getLogger("airbot.session")
 UNKNOWN_WAITS = (timedelta(minutes=15), timedelta(hours=1))
 RETRY_AFTER_CAP_S = 1800.0
 WELL = "Airbnb answers"
-WHAT_TO_DO = {
-    SessionState.LOGIN: "airbot is paused until a person runs: airbot reconnect",
-    SessionState.CAPTCHA: "airbot is paused until a person runs: airbot reconnect",
-    SessionState.UNKNOWN: "airbot does nothing there until it understands the page",
-    SessionState.UNAVAILABLE: "airbot tries again later",
-}
+PAUSED = "airbot is paused until a person runs: airbot reconnect"
 
 
 class Stopped(Exception):
@@ -55,6 +51,8 @@ class Gate:
         self._browser = browser
         self._now = now
         self.busy = False  # is a job at work in the browser's thread?
+        # Pages not understood in a row, by job: SYNC may go well where SEND does not.
+        self._missed: dict[str, int] = {}
 
     def is_open(self, patient: bool = True) -> bool:
         """May Airbnb be asked now? An impatient person's own run need not wait."""
@@ -67,7 +65,7 @@ class Gate:
 
     def run(self, name: str, job: Callable[[], object], patient: bool = True) -> bool:
         """Run a job if the gate is open; False when it was shut, or the job failed."""
-        self.busy = True
+        was_busy, self.busy = self.busy, True  # a SEND may run inside of a SYNC
         try:
             return self.is_open(patient) and self._run(name, job)
         except StorageError as e:
@@ -76,7 +74,7 @@ class Gate:
         except Stopped:
             pass
         finally:
-            self.busy = False
+            self.busy = was_busy
         return False
 
     def _run(self, name: str, job: Callable[[], object]) -> bool:
@@ -85,10 +83,11 @@ class Gate:
             done = job()
             outcome, failed = str(done), False
             if done:  # a SEND without a reply has asked Airbnb nothing
+                self._missed.pop(name, None)
                 self._well()
         except SiteError as e:
             outcome, failed = str(e), True
-            self._trouble(e)
+            self._trouble(name, e)
         self._note(name, started_at, time.monotonic() - clock, outcome, failed)
         return not failed
 
@@ -102,29 +101,48 @@ class Gate:
 
     def _well(self) -> None:
         session = self._storage.session.get()
+        if session.person_needed:  # met inside of this job: only a person ends it
+            return
         if session.state == SessionState.OK and session.sentence == WELL:
             return
         if self._storage.session.set_state(SessionState.OK, WELL, self._now()):
             logger.info("Airbnb answers again")
 
-    def _trouble(self, e: SiteError) -> None:
-        """Store what is wrong, say it once, and free the profile where it pauses us."""
-        state = SessionState(e.state)
-        now = self._now()
-        tries = self._tries(state)
-        changed = self._storage.session.set_state(
-            state, str(e), now, _next_try(e, state, tries, now)
-        )
-        if changed or self._storage.session.get().person_needed:
-            logger.error("%s; %s", e, WHAT_TO_DO[state])
-        else:
-            logger.warning("%s, for the %d. time in a row", e, tries + 1)
+    def _trouble(self, name: str, e: SiteError) -> None:
+        """Store what is wrong, say it, and free the profile where it pauses us."""
+        session, now = self._storage.session.get(), self._now()
+        if not session.person_needed and not _is_early(session, e, now):
+            self._store(name, e, session, now)
         # The profile is free for a person, and a page left open would go on asking.
         self._browser.close()
 
-    def _tries(self, state: SessionState) -> int:
-        session = self._storage.session.get()
-        return session.tries if session.state == state else 0
+    def _store(self, name: str, e: SiteError, before: Session, now: datetime) -> None:
+        state = SessionState(e.state)
+        tries = before.tries if before.state == state else 0
+        if state == SessionState.UNKNOWN:
+            tries = max(tries, self._missed.get(name, 0))
+            self._missed[name] = tries + 1
+        again_at = _next_try(e, state, tries, now)
+        changed = self._storage.session.set_state(state, str(e), now, again_at)
+        if again_at is None:
+            self._missed.clear()
+            logger.error("%s; %s", e, PAUSED)
+        elif changed or state == SessionState.UNKNOWN:
+            logger.error("%s; airbot tries again in %s", e, _in_words(again_at - now))
+        else:
+            logger.warning("%s, for the %d. time in a row", e, tries + 1)
+
+
+def _is_early(session: Session, e: SiteError, now: datetime) -> bool:
+    """Was an unknown page tried by hand, before its time? That is none of its tries."""
+    if session.state != SessionState.UNKNOWN or e.state != session.state:
+        return False
+    return session.next_try_at is not None and now < session.next_try_at
+
+
+def _in_words(wait: timedelta) -> str:
+    seconds = round(wait.total_seconds())
+    return f"{seconds} seconds" if seconds < 120 else f"{round(seconds / 60)} minutes"
 
 
 def _next_try(

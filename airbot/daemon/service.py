@@ -130,6 +130,8 @@ class Daemon:
             self._ask_wanted.set()
             if parts.send_wanted.is_set():
                 self._send(parts)
+                if not parts.gate.is_open():
+                    raise Stopped
 
         def read() -> SyncResult:
             result = parts.syncer.run(between_threads)

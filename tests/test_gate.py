@@ -1,0 +1,273 @@
+"""The session's gate: when Airbnb is asked again, and when a person must come first."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC
+from datetime import datetime
+from datetime import timedelta
+
+import pytest
+
+from airbot.browser import Browser
+from airbot.daemon.gate import Gate
+from airbot.exceptions import ChallengeShown
+from airbot.exceptions import LoginRequired
+from airbot.exceptions import SiteChanged
+from airbot.exceptions import SiteError
+from airbot.exceptions import SiteUnavailable
+from airbot.models import Session
+from airbot.models import SessionState
+from airbot.storage import Storage
+
+START = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
+MISSING = SiteChanged("the composer [data-testid=messaging-composebar]")
+BUSY = SiteUnavailable("HTTP 503 for the inbox page")
+
+
+class Closes(Browser):
+    """A browser that is never started, and counts how often it is closed."""
+
+    def __init__(self) -> None:
+        self.closed = 0
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+class Door:
+    """A gate, its clock, and jobs that go well or end in trouble."""
+
+    def __init__(self, storage: Storage) -> None:
+        self.storage = storage
+        self.at = START
+        self.browser = Closes()
+        self.gate = Gate(storage, self.browser, lambda: self.at)
+        self.asked: list[str] = []  # the jobs that reached Airbnb
+
+    def run(self, name: str, trouble: SiteError | None = None) -> bool:
+        def job() -> str:
+            self.asked.append(name)
+            if trouble is not None:
+                raise trouble
+            return "1 thread"
+
+        return self.gate.run(name, job)
+
+    def meets(self, trouble: SiteError, name: str = "sync") -> timedelta | None:
+        """The job meets the trouble; how long the gate is shut then."""
+        asked = len(self.asked)
+        self.run(name, trouble)
+        assert len(self.asked) == asked + 1, "the gate was shut"
+        again_at = self.session.next_try_at
+        return again_at - self.at if again_at else None
+
+    def wait(self, wait: timedelta | None) -> None:
+        assert wait is not None
+        self.at += wait
+
+    def restart(self) -> None:
+        self.gate = Gate(self.storage, self.browser, lambda: self.at)
+
+    @property
+    def session(self) -> Session:
+        return self.storage.session.get()
+
+
+@pytest.fixture
+def door(storage: Storage) -> Door:
+    return Door(storage)
+
+
+# A page that is not understood
+
+
+def test_an_unknown_page_is_tried_after_15_minutes_and_1_hour_and_then_a_person_looks(
+    door: Door,
+) -> None:
+    for minutes in (15, 60):
+        wait = door.meets(MISSING)
+        assert wait == timedelta(minutes=minutes)
+        door.at += wait - timedelta(seconds=1)
+        assert not door.run("sync")
+        door.at += timedelta(seconds=1)
+    assert door.meets(MISSING) is None
+    assert door.session.person_needed
+    assert "messaging-composebar" in door.session.sentence
+    door.at += timedelta(days=30)
+    door.restart()
+    assert not door.run("sync") and not door.run("send")
+
+
+@pytest.mark.parametrize("before", [BUSY, SiteUnavailable("x", 60)])
+def test_other_trouble_before_an_unknown_page_is_not_counted_as_a_try(
+    door: Door, before: SiteError
+) -> None:
+    for _ in range(5):
+        door.wait(door.meets(before))
+    door.wait(door.meets(MISSING))
+    assert door.meets(MISSING) == timedelta(hours=1)
+
+
+def test_a_try_that_goes_well_starts_the_count_anew(door: Door) -> None:
+    door.wait(door.meets(MISSING))
+    assert door.run("sync")
+    assert door.session.state == SessionState.OK
+    assert door.meets(MISSING) == timedelta(minutes=15)
+
+
+@pytest.mark.parametrize("first", ["sync", "send"])
+def test_what_one_job_misses_counts_although_the_other_goes_well(
+    door: Door, first: str
+) -> None:
+    waits = []
+    for _ in range(3):
+        if first == "sync":
+            assert door.run("sync")
+        waits.append(door.meets(MISSING, "send"))
+        if waits[-1]:
+            door.at += waits[-1]
+            assert first == "sync" or door.run("sync")
+    assert waits == [timedelta(minutes=15), timedelta(hours=1), None]
+    assert door.session.person_needed
+
+
+def test_after_a_person_was_there_the_count_starts_anew(door: Door) -> None:
+    for _ in range(2):
+        door.wait(door.meets(MISSING, "send"))
+    door.meets(MISSING, "send")
+    assert not door.run("send")
+    door.storage.session.set_state(SessionState.OK, "a person was there", door.at)
+    assert door.meets(MISSING, "send") == timedelta(minutes=15)
+
+
+def test_an_impatient_try_of_an_unknown_page_is_not_one_of_the_two(door: Door) -> None:
+    def job() -> None:
+        raise MISSING
+
+    for _ in range(5):
+        door.gate.run("sync", job, patient=False)
+        door.at += timedelta(minutes=1)
+    assert not door.session.person_needed
+    assert door.session.next_try_at == START + timedelta(minutes=15)
+
+
+# A site that is not there
+
+
+def test_after_each_error_the_next_try_waits_longer_up_to_a_quarter_of_an_hour(
+    door: Door,
+) -> None:
+    waits = []
+    for _ in range(10):
+        wait = door.meets(BUSY)
+        assert wait is not None
+        waits.append(wait.total_seconds())
+        door.at += wait
+    assert all(15 * 2**n <= wait <= 1.3 * 15 * 2**n for n, wait in enumerate(waits[:6]))
+    assert all(900 <= wait <= 1.3 * 900 for wait in waits[6:])
+    assert door.run("sync")
+    assert door.session.state == SessionState.OK
+
+
+def test_two_hosts_do_not_come_again_in_the_same_moment(storage: Storage) -> None:
+    waits = set()
+    for _ in range(10):
+        storage.session.set_state(SessionState.OK, "x", START)
+        waits.add(Door(storage).meets(BUSY))
+    assert len(waits) > 1
+
+
+@pytest.mark.parametrize(
+    ("wish_s", "wait_s"), [(120, 120), (1800, 1800), (86_400, 1800)]
+)
+def test_retry_after_is_honoured_up_to_half_an_hour(
+    door: Door, wish_s: float, wait_s: float
+) -> None:
+    wait = door.meets(SiteUnavailable("HTTP 429 for the inbox page", wish_s))
+    assert wait == timedelta(seconds=wait_s)
+
+
+def test_a_short_retry_after_is_no_reason_to_come_sooner(door: Door) -> None:
+    wait = door.meets(SiteUnavailable("HTTP 429 for the inbox page", 1))
+    assert wait is not None and wait >= timedelta(seconds=15)
+
+
+def test_the_wait_survives_a_restart(door: Door) -> None:
+    door.wait(door.meets(BUSY))
+    wait = door.meets(BUSY)
+    door.restart()
+    assert not door.run("sync")
+    door.wait(wait)
+    assert door.run("sync")
+
+
+# A pause
+
+
+@pytest.mark.parametrize("trouble", [LoginRequired("login"), ChallengeShown("check")])
+def test_a_pause_lets_nothing_through_until_a_person_was_there(
+    door: Door, trouble: SiteError, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    assert door.meets(trouble) is None
+    assert door.browser.closed == 1
+    for _ in range(3):
+        door.restart()
+        door.at += timedelta(days=1)
+        assert not door.run("sync") and not door.run("send")
+    (line,) = [r for r in caplog.records if r.levelno == logging.ERROR]
+    assert str(trouble) in line.getMessage()
+    assert "airbot reconnect" in line.getMessage()
+    door.storage.session.set_state(SessionState.OK, "a person was there", door.at)
+    assert door.run("sync")
+
+
+def test_what_was_under_way_when_the_pause_came_does_not_end_it(door: Door) -> None:
+    def sync() -> str:
+        door.run("send", ChallengeShown("check"))
+        return "1 thread"
+
+    door.gate.run("sync", sync)
+    assert door.session.state == SessionState.CAPTCHA
+
+
+def test_lesser_trouble_does_not_take_the_place_of_a_pause(door: Door) -> None:
+    def sync() -> None:
+        door.run("send", LoginRequired("login"))
+        raise BUSY
+
+    door.gate.run("sync", sync)
+    assert door.session.state == SessionState.LOGIN
+
+
+@pytest.mark.parametrize(
+    ("tries", "said"),
+    [
+        (1, "tries again in 15 minutes"),
+        (2, "tries again in 60 minutes"),
+        (3, "airbot reconnect"),
+    ],
+)
+def test_the_line_about_an_unknown_page_says_what_is_missing_and_what_happens_next(
+    door: Door, caplog: pytest.LogCaptureFixture, tries: int, said: str
+) -> None:
+    for _ in range(tries - 1):
+        door.wait(door.meets(MISSING))
+    caplog.clear()
+    door.meets(MISSING)
+    (line,) = caplog.messages
+    assert "messaging-composebar" in line and said in line
+
+
+def test_a_job_that_ends_early_says_nothing_about_airbnb(door: Door) -> None:
+    from airbot.daemon.gate import Stopped
+
+    door.wait(door.meets(BUSY))
+
+    def job() -> None:
+        raise Stopped
+
+    assert not door.gate.run("sync", job)
+    assert door.session.state == SessionState.UNAVAILABLE
+    assert not door.gate.busy
