@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -22,6 +23,8 @@ from airbot.airbnb import Airbnb
 from airbot.browser import Browser
 from airbot.browser import life
 from airbot.browser import processes
+from airbot.browser.find import find_browser
+from airbot.exceptions import AlreadyRunning
 from airbot.exceptions import BrowserMissing
 from airbot.exceptions import LoginRequired
 from airbot.exceptions import SiteUnavailable
@@ -249,12 +252,61 @@ def test_a_lock_of_another_host_name_is_swept_away(
     assert add(browser) == 2
 
 
-def test_a_damaged_cookie_file_is_no_reason_to_stop(
+def lock_of(owner: str, profile: Path) -> Path:
+    profile.mkdir(mode=0o700, exist_ok=True)
+    lock = profile / "SingletonLock"
+    lock.symlink_to(owner)
+    return lock
+
+
+def test_a_stale_lock_goes_and_a_living_owners_stays(tmp_path: Path) -> None:
+    host, living = socket.gethostname(), os.getpid()
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    owners = {f"{host}-{ended.pid}": False, f"another-{living}": False}
+    owners[f"{host}-{living}"] = True
+    for number, (owner, stays) in enumerate(owners.items()):
+        profile = tmp_path / f"profile{number}"
+        lock = lock_of(owner, profile)
+        (profile / "SingletonCookie").symlink_to("1")
+        processes.end_leftovers(profile)
+        assert lock.is_symlink() is stays
+        assert (profile / "SingletonCookie").is_symlink() is stays
+
+
+def test_a_chromium_that_a_person_runs_on_the_profile_is_left_alone(
     make_browser: Callable[..., Browser],
 ) -> None:
     browser = make_browser()
     browser.profile.mkdir(mode=0o700)
-    (browser.profile / life.COOKIES_FILE).write_text("[{")
+    # Named by a relative path it is none of the leftovers that we know for ours.
+    command = [find_browser(""), "--headless", "--no-sandbox", "--no-first-run"]
+    theirs = subprocess.Popen(
+        [*command, *LOOPBACK_ONLY, f"--user-data-dir={browser.profile.name}"],
+        cwd=browser.profile.parent,
+        start_new_session=True,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        assert until((browser.profile / "SingletonLock").is_symlink)
+        with pytest.raises(AlreadyRunning, match="another Chromium has the profile"):
+            add(browser)
+        assert theirs.poll() is None
+    finally:
+        os.killpg(theirs.pid, signal.SIGKILL)
+        theirs.wait()
+    assert add(browser) == 2
+
+
+@pytest.mark.parametrize(
+    "damaged", ["[{", "{}", "7", '["x"]', '[{"name": "a", "expires": -1}]']
+)
+def test_a_damaged_cookie_file_is_no_reason_to_stop(
+    make_browser: Callable[..., Browser], damaged: str
+) -> None:
+    browser = make_browser()
+    browser.profile.mkdir(mode=0o700)
+    (browser.profile / life.COOKIES_FILE).write_text(damaged)
     assert add(browser) == 2
 
 
@@ -274,12 +326,14 @@ def test_what_a_killed_process_left_on_our_profile_is_ended_and_nothing_else(
     others = [
         stand_in(tmp_path / "profile2", "--headless"),
         stand_in(tmp_path / "profile" / "inner"),
+        stand_in(tmp_path / "profile of a friend"),
+        stand_in(tmp_path / "x", f"a note about --user-data-dir={tmp_path}/profile "),
         stand_in(tmp_path),
     ]
     try:
         processes.end_leftovers(tmp_path / "profile")
         assert ours.wait(PATIENCE_S) == -signal.SIGKILL
-        assert [other.poll() for other in others] == [None, None, None]
+        assert [other.poll() for other in others] == [None] * len(others)
     finally:
         for process in (ours, *others):
             process.kill()

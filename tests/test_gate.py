@@ -11,6 +11,7 @@ import pytest
 
 from airbot.browser import Browser
 from airbot.daemon.gate import Gate
+from airbot.exceptions import AlreadyRunning
 from airbot.exceptions import ChallengeShown
 from airbot.exceptions import LoginRequired
 from airbot.exceptions import SiteChanged
@@ -200,6 +201,19 @@ def test_the_wait_survives_a_restart(door: Door) -> None:
     assert not door.run("sync")
     door.wait(wait)
     assert door.run("sync")
+
+
+def test_another_chromium_on_the_profile_is_waited_for_and_a_persons_run_is_told(
+    door: Door,
+) -> None:
+    def job() -> None:
+        raise AlreadyRunning("another Chromium has the profile open")
+
+    assert not door.gate.run("sync", job)
+    assert door.session.state == SessionState.UNAVAILABLE
+    assert "another Chromium" in door.session.sentence
+    with pytest.raises(AlreadyRunning):
+        door.gate.run("sync", job, patient=False)
 
 
 # A pause

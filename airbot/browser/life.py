@@ -21,6 +21,7 @@ from airbot.browser import processes
 from airbot.browser.cast import Cast
 from airbot.browser.cast import Picture
 from airbot.browser.errors import in_words
+from airbot.browser.errors import is_death
 from airbot.browser.errors import is_playwright
 from airbot.browser.find import find_browser
 from airbot.browser.find import sandbox_works
@@ -273,20 +274,22 @@ class Browser:
 
     def _restore_cookies(self) -> None:
         """Put the session's cookies back that the profile has not kept."""
-        try:
-            saved = json.loads((self.profile / COOKIES_FILE).read_text())
-        except (OSError, ValueError):
-            return
         context = self._context
         assert context is not None
         held = {_cookie_key(c) for c in context.cookies()}
-        lost = [
-            cookie
-            for cookie in saved
-            if cookie.get("expires") == -1 and _cookie_key(cookie) not in held
-        ]
-        if lost:
-            context.add_cookies(lost)
+        try:
+            saved = json.loads((self.profile / COOKIES_FILE).read_text())
+            lost = [c for c in saved if c["expires"] == -1]
+            lost = [c for c in lost if _cookie_key(c) not in held]
+            if lost:
+                context.add_cookies(lost)
+        except FileNotFoundError:
+            pass
+        except Exception as e:
+            if is_death(e):
+                raise
+            # A damaged file would else end every start, and for ever.
+            logger.warning("%s cannot be used: %s", COOKIES_FILE, type(e).__name__)
 
 
 def _cookie_key(cookie: Any) -> tuple[str, str, str]:

@@ -1,13 +1,14 @@
 """The processes of our own browser, found through /proc; never anyone else's.
 
 A driver is a child of ours that runs Playwright's `run-driver`; a Chromium is ours when
-its command line names our profile.
+an argument names our profile.
 """
 
 from __future__ import annotations
 
 import os
 import signal
+import socket
 import time
 from collections.abc import Callable
 from collections.abc import Iterator
@@ -23,20 +24,17 @@ def drivers() -> set[int]:
     own = os.getpid()
     return {
         pid
-        for pid, command in _commands()
-        if "run-driver" in command and _parent(pid) == own
+        for pid, arguments in _commands()
+        if "run-driver" in arguments and _parent(pid) == own
     }
 
 
 def chromiums(profile: Path) -> set[int]:
     """The main processes of the browsers that run on a profile."""
-    # Chromium's children rewrite their command line to one string with blanks.
-    wanted = f"--user-data-dir={profile} "
-    return {
-        pid
-        for pid, command in _commands()
-        if wanted in command and "--type=" not in command
-    }
+    # One whole argument: "/a/profile" is not "/a/profile of a friend". Chromium's
+    # children rewrite their command line to one string with blanks.
+    wanted = f"--user-data-dir={profile}"
+    return {pid for pid, arguments in _commands() if wanted in arguments}
 
 
 def kill_browser(driver_pids: set[int], profile: Path) -> None:
@@ -62,9 +60,22 @@ def end_leftovers(profile: Path) -> None:
     for pid in chromiums(profile):
         _kill_group(pid)
     _wait(lambda: not chromiums(profile), BY_ITSELF_S)
-    for name in SINGLETONS:
-        with suppress(OSError):
-            (profile / name).unlink(missing_ok=True)
+    if _is_stale(profile / SINGLETONS[0]):
+        for name in SINGLETONS:
+            with suppress(OSError):
+                (profile / name).unlink(missing_ok=True)
+
+
+def _is_stale(lock: Path) -> bool:
+    """Is the owner of Chromium's lock, `host-pid`, of another host name, or dead?
+
+    A new container has another name. Chromium itself judges the living of its own.
+    """
+    try:
+        host, _, pid = os.readlink(lock).rpartition("-")
+    except OSError:
+        return False
+    return host != socket.gethostname() or not Path("/proc", pid).exists()
 
 
 def memory_mb(driver_pids: set[int], profile: Path) -> float:
@@ -76,15 +87,15 @@ def memory_mb(driver_pids: set[int], profile: Path) -> float:
     return sum(_pss_kb(pid) for pid in pids) / 1024
 
 
-def _commands() -> Iterator[tuple[int, str]]:
+def _commands() -> Iterator[tuple[int, list[str]]]:
+    """Each process and its arguments."""
     for name in os.listdir("/proc"):
         if not name.isdigit():
             continue
         with suppress(OSError):
             command = Path("/proc", name, "cmdline").read_bytes()
             if command:  # a zombie has none
-                text = command.replace(b"\0", b" ").decode("utf-8", "replace")
-                yield int(name), text
+                yield int(name), os.fsdecode(command).split("\0")
 
 
 def _parent(pid: int) -> int | None:

@@ -18,6 +18,7 @@ from datetime import timedelta
 
 from airbot import policy
 from airbot.browser import Browser
+from airbot.exceptions import AlreadyRunning
 from airbot.exceptions import SiteError
 from airbot.exceptions import SiteUnavailable
 from airbot.exceptions import StorageError
@@ -68,6 +69,10 @@ class Gate:
         was_busy, self.busy = self.busy, True  # a SEND may run inside of a SYNC
         try:
             return self.is_open(patient) and self._run(name, job)
+        except AlreadyRunning as e:  # another Chromium: it may go again
+            if not patient:
+                raise
+            self._trouble(name, SiteUnavailable(str(e)))
         except StorageError as e:
             room = logging.getLogger(f"airbot.{name}")
             room.error("%s; nothing is sent that cannot be recorded", e)
