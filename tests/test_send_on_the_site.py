@@ -8,6 +8,7 @@ from contextlib import suppress
 from threading import Event
 
 import pytest
+from bottle import HTTPResponse
 from fakes import Desk
 
 from airbot.airbnb import Airbnb
@@ -22,6 +23,7 @@ from airbot.exceptions import SiteError
 from airbot.exceptions import SiteUnavailable
 from airbot.models import PressOutcome
 from airbot.models import TurnStatus
+from airbot.sandbox import api
 from airbot.sandbox.site import AirbnbSite
 from airbot.storage import Storage
 
@@ -219,6 +221,61 @@ def test_too_many_requests_in_answer_to_the_send_waits_and_is_settled(
         desk.later(0)
     assert (desk.reply().status, desk.posted()) == ("uncertain", [])
     desk.later(16)
+    assert desk.later(SETTLE_S + 2).status == "sent"
+    assert desk.posted() == [REPLY]
+
+
+def airlock(status: int) -> HTTPResponse:
+    info = {"airlock": {"id": 1, "friction_data": [{"name": "captcha"}]}}
+    return api.answer({"error_code": 420, "client_error_info": info}, status)
+
+
+ABOUT_THE_SESSION = {
+    "a block in front of Airbnb": (
+        lambda: api.answer("<h1>Access Denied</h1>", 403),
+        SiteUnavailable,
+    ),
+    "a time-out in front of Airbnb": (
+        lambda: api.answer("<h1>Request Timeout</h1>", 408),
+        SiteUnavailable,
+    ),
+    "an airlock as a 400": (lambda: airlock(400), ChallengeShown),
+    "an airlock as a 403": (lambda: airlock(403), ChallengeShown),
+    "an airlock as a 200": (lambda: airlock(200), ChallengeShown),
+    "a login": (lambda: api.errors(401, "Unauthorized"), LoginRequired),
+    "a login as a page": (lambda: api.answer("<h1>x</h1>", 401), LoginRequired),
+}
+
+
+@pytest.mark.parametrize("kind", ABOUT_THE_SESSION)
+def test_an_answer_about_the_session_is_no_refusal_of_the_message(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    answer, error = ABOUT_THE_SESSION[kind]
+    desk.queue(REPLY)
+    desk.site.trouble.send, desk.site.trouble.send_times = 403, 1
+    monkeypatch.setattr(api.Api, "_send_status", lambda *_: answer())
+    with pytest.raises(error):
+        desk.later(0)
+    assert (desk.reply().status, desk.posted()) == ("uncertain", [])
+    desk.later(16)
+    assert desk.later(SETTLE_S + 2).status == "sent"
+    assert desk.posted() == [REPLY]
+
+
+def test_a_message_whose_hash_was_forgotten_is_no_refusal_of_it(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.queue(REPLY)
+    press = desk.airbnb.press_send
+
+    def press_after_a_deploy() -> PressOutcome:
+        monkeypatch.undo()
+        desk.site.new_deploy()
+        return press()
+
+    monkeypatch.setattr(desk.airbnb, "press_send", press_after_a_deploy)
+    assert desk.later(0).status == "uncertain"
     assert desk.later(SETTLE_S + 2).status == "sent"
     assert desk.posted() == [REPLY]
 

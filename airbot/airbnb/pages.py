@@ -68,8 +68,8 @@ CHALLENGE = (
     'iframe[title="Verification challenge"]',
     'iframe[aria-label="Verification challenge"]',
     'iframe[src*="arkoselabs.com"]',
-    'iframe[src*="recaptcha/api2/anchor"]:not([src*="size=invisible"])',
-    'iframe[src*="recaptcha/api2/bframe"]',
+    'iframe[src*="/recaptcha/"][src*="/anchor"]:not([src*="size=invisible"])',
+    'iframe[src*="/recaptcha/"][src*="/bframe"]',
     "#airlock-inline-container",
     '[aria-labelledby*="user-challenges"]',
     'label[for*="aov_select_friction"]',
@@ -96,8 +96,13 @@ LOOK = """
     try { root = new DOMParser().parseFromString(html, 'text/html'); }
     catch (e) { return {challenge: null, login: null}; }  // Trusted Types forbid it
   }
+  const hides = e => e.matches('[hidden], .grecaptcha-badge')
+    || /display:\\s*none|visibility:\\s*hidden/.test(e.getAttribute('style'));
   const visible = e => {
-    if (html !== null) return !e.closest('[hidden], .grecaptcha-badge');
+    if (html !== null) {
+      while (e && !hides(e)) e = e.parentElement;
+      return !e;
+    }
     const box = e.getBoundingClientRect();
     return box.width > 1 && box.height > 1 && box.bottom > 0 && box.right > 0
       && !e.closest('.grecaptcha-badge')
@@ -120,7 +125,7 @@ def look_for(html: str | None = None) -> dict[str, Any]:
 
 
 # Statuses of a send's answer that are about the session, not about the message.
-NOT_ABOUT_THE_MESSAGE = frozenset({420, 429})
+NOT_ABOUT_THE_MESSAGE = frozenset({408, 420, 425, 429})
 
 # 3. Where are we?
 
@@ -175,6 +180,8 @@ def check_marks(marks: dict[str, str | None]) -> None:
 
 def check_status(status: int | None, what: str, retry_after: str | None = None) -> None:
     """What a status says by itself, of a page or of an API answer."""
+    if status == 401:
+        raise LoginRequired(f"Airbnb asks for a login (HTTP 401, {what})")
     if status == 420:
         raise ChallengeShown(f"Airbnb asks for a check for humans (HTTP 420, {what})")
     if status is not None and (status in (403, 408, 425, 429) or status >= 500):
@@ -190,6 +197,20 @@ def check_unauthorized(text: str, what: str) -> None:
         if not LOGIN_PATH.fullmatch(path):
             raise ChallengeShown(f"Airbnb asks for a check for humans ({what})")
     raise LoginRequired(f"Airbnb asks for a login (HTTP 401, {what})")
+
+
+def check_send(status: int | None, text: str, retry_after: str | None) -> None:
+    """What the answer to a message says about the session instead."""
+    what = "the answer to the message"
+    if status == 401:
+        check_unauthorized(text, what)
+    data = parse(text)
+    if is_airlock(data):
+        raise ChallengeShown(f"Airbnb asks for a check for humans ({what})")
+    # A 403 that is no JSON is a block of everything, by who stands before Airbnb.
+    blocked = status == 403 and not isinstance(data, dict)
+    if blocked or status in NOT_ABOUT_THE_MESSAGE:
+        check_status(status, what, retry_after)
 
 
 def is_airlock(body: Any) -> bool:
@@ -237,6 +258,8 @@ def refusal(status: int | None, body: str | None) -> str | None:
     errors = data.get("errors") if isinstance(data, dict) else None
     if status is None or status >= 500:
         return None  # it may have been stored all the same
+    if is_stale(data):
+        return None  # a new deploy knows the message's question no more
     if not errors and status < 400:
         return None
     first = errors[0] if isinstance(errors, list) and errors else None

@@ -116,7 +116,7 @@ def checked(answer: Answer, operation: str, base_url: str) -> Any:
     if answer.status >= 400:
         raise SiteChanged(f"{what}: HTTP {answer.status}")
     if not isinstance(data, dict):
-        raise NotJson
+        raise NotJson(what)
     if data.get("data") is None and operation != pages.THREAD_QUERY:
         raise SiteChanged(f"data in {what}")
     return data

@@ -36,6 +36,7 @@ from airbot.browser import Answer
 from airbot.browser import Browser
 from airbot.browser import Document
 from airbot.browser import Exchange
+from airbot.browser import NotReached
 from airbot.exceptions import ReplyNotTyped
 from airbot.exceptions import SiteChanged
 from airbot.exceptions import SiteUnavailable
@@ -227,24 +228,30 @@ class Airbnb:
         return page, reading
 
     def _check_document(self, document: Document, number: str | None) -> None:
-        pages.check_address(self._browser.tab.address(), self._base_url)
+        address = document.url or self._browser.tab.address()
+        pages.check_address(address, self._base_url)
         status, wish = document.status, document.headers.get("retry-after")
+        if status is None or status < 400:
+            return
+        self._check_marks()  # a check for humans may come as a 403
         pages.check_status(status, "the inbox page", wish)
-        if status is not None and status >= 400:
-            self._check_page()
-            if number and status == 404:
-                raise ThreadNotShown("Airbnb does not show this conversation")
-            raise SiteChanged(f"the inbox page: HTTP {status}")
+        if number and status == 404:
+            raise ThreadNotShown("Airbnb does not show this conversation")
+        raise SiteChanged(f"the inbox page: HTTP {status}")
 
     def _check_page(self) -> None:
         """Challenge? login? Airbnb at all?"""
         pages.check_address(self._browser.tab.address(), self._base_url)
-        pages.check_marks(self._browser.tab.probe(pages.LOOK, pages.look_for()))
+        self._check_marks()
+
+    def _check_marks(self, html: str | None = None) -> None:
+        pages.check_marks(self._browser.tab.probe(pages.LOOK, pages.look_for(html)))
 
     def _read_list(self, exchanges: list[Exchange]) -> InboxPage:
         exchange = last_list(exchanges)
         answer = exchange.answer() if exchange else None
         if exchange is None or answer is None:
+            self._check_page()  # it may have gone to a login meanwhile
             raise unanswered(exchanges, pages.LIST_QUERY)
         question = Question.from_exchange(exchange)
         page = self._inbox_page(question, answer)
@@ -256,6 +263,7 @@ class Airbnb:
         exchange = last_answered(exchanges, pages.THREAD_QUERY, shown)
         answer = exchange.answer() if exchange else None
         if exchange is None or answer is None or shown is None:
+            self._check_page()  # it may have gone to a login meanwhile
             raise unanswered(exchanges, pages.THREAD_QUERY)
         reading = self._reading(answer, shown)
         self._questions[pages.THREAD_QUERY] = Question.from_exchange(exchange)
@@ -272,8 +280,8 @@ class Airbnb:
         if self._is_loaded():
             try:
                 return ask()
-            except StaleQuestion:
-                pass
+            except (StaleQuestion, NotJson, NotReached):
+                pass  # a page that is loaded now shows what is the matter
             except SiteUnavailable:
                 self._generation = 0  # the page may hang with it: a new one next time
                 raise
@@ -325,9 +333,8 @@ class Airbnb:
         try:
             return checked(answer, operation, self._base_url)
         except NotJson:
-            look = pages.look_for(answer.text)
-            pages.check_marks(self._browser.tab.probe(pages.LOOK, look))
-            raise SiteChanged(f"JSON in the answer to {operation}") from None
+            self._check_marks(answer.text)
+            raise
 
 
 @contextmanager
@@ -337,6 +344,8 @@ def _never_stale() -> Iterator[None]:
         yield
     except StaleQuestion:
         raise SiteChanged("an answer to the page's own question") from None
+    except NotJson as e:
+        raise SiteChanged(f"JSON in {e}") from None
 
 
 def _is_item_id(text: str | None) -> bool:
@@ -373,11 +382,8 @@ def _outcome(exchanges: list[Exchange]) -> PressOutcome:
 def _refusal(exchange: Exchange) -> str | None:
     answer = exchange.answer()
     text = answer.text if answer else ""
-    if exchange.status == 401:
-        pages.check_unauthorized(text, "the answer to the message")
-    if exchange.status in pages.NOT_ABOUT_THE_MESSAGE:
-        wish = answer.headers.get("retry-after") if answer else None
-        pages.check_status(exchange.status, "the message", wish)
+    wish = answer.headers.get("retry-after") if answer else None
+    pages.check_send(exchange.status, text, wish)
     return pages.refusal(exchange.status, text)
 
 

@@ -20,6 +20,7 @@ from airbot.browser.life import Browser
 from airbot.browser.tab import Answer
 from airbot.browser.tab import Document
 from airbot.browser.tab import Exchange
+from airbot.browser.tab import NotReached
 
 __all__ = [
     "Act",
@@ -28,6 +29,7 @@ __all__ = [
     "Cast",
     "Document",
     "Exchange",
+    "NotReached",
     "Picture",
     "find_browser",
     "install_browser",

@@ -88,6 +88,14 @@ class Document:
 
     status: int | None
     headers: dict[str, str]
+    url: str = ""
+
+
+class NotReached(SiteUnavailable):
+    """A question from inside the page came to nothing at once.
+
+    There is no network, or the site has moved to another host.
+    """
 
 
 @dataclass
@@ -131,12 +139,32 @@ class Tab:
 
     def load(self, url: str, timeout_s: float) -> Document:
         """Go to an address over the network."""
-        response = self._page.goto(
-            url, wait_until="domcontentloaded", timeout=timeout_s * 1000
-        )
+        response = self._goto(url, timeout_s * 1000)
         if response is None:
             return Document(None, {})
-        return Document(response.status, _lower(response.headers))
+        return Document(response.status, _lower(response.headers), response.url)
+
+    def _goto(self, url: str, timeout_ms: float) -> Response | None:
+        """Go there; an error status without a page is an answer, too."""
+        page = self._page
+        answers: list[Response] = []
+
+        def note(response: Response) -> None:
+            with suppress(Exception):
+                if response.request.is_navigation_request():
+                    if response.frame == page.main_frame:
+                        answers.append(response)
+
+        page.on("response", note)
+        try:
+            return page.goto(url, wait_until="domcontentloaded", timeout=timeout_ms)
+        except Exception as e:
+            if "ERR_HTTP_RESPONSE_CODE_FAILURE" not in str(e) or not answers:
+                raise
+            return answers[-1]
+        finally:
+            with suppress(Exception):
+                page.remove_listener("response", note)
 
     def address(self) -> str:
         return self._page.url
@@ -196,6 +224,8 @@ class Tab:
                 "cache": "no-store" if fresh else "default",
             },
         )
+        if got.get("failed") == "TypeError":
+            raise NotReached("a question was not answered (no connection)")
         if "failed" in got:
             raise SiteUnavailable(f"a question was not answered ({got['failed']})")
         return Answer(got["url"], got["status"], got["headers"], got["text"])
