@@ -103,22 +103,23 @@ class Syncer:
             page = self._site.open_inbox(self._resting_thread())
         else:
             page = self._site.ask_inbox()
-        self._check_account(page)
+        self._check_account(page.account_id)
         self._check_clock(page)
         yield page
         for _ in range(MAX_PAGES):
             if page.next_cursor is None:
                 return
             page = self._site.ask_inbox(page.next_cursor)
+            self._check_account(page.account_id)
             yield page
         raise SiteChanged("an end of the list")
 
-    def _check_account(self, page: InboxPage) -> None:
+    def _check_account(self, account_id: str) -> None:
         """What was read as one account is never mixed with another's."""
         known = self._storage.session.get().account_id
         if known is None:
-            self._storage.session.set_account(page.account_id)
-        elif known != page.account_id:
+            self._storage.session.set_account(account_id)
+        elif known != account_id:
             raise LoginRequired("the browser is logged in as another Airbnb account")
 
     def _check_clock(self, page: InboxPage) -> None:
@@ -156,6 +157,8 @@ class Syncer:
             except ThreadNotShown as e:
                 logger.warning("thread %s: %s", thread.id, e)
                 return
+            # A page that had to be loaded anew may be another account's.
+            self._check_account(reading.account_id)
         self._count(
             self._storage.inbox.record(reading, self._max_age, thread.mark), result
         )

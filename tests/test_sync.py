@@ -387,6 +387,24 @@ def test_another_account_stops_everything(inbox: Inbox) -> None:
     assert inbox.storage.inbox.seen_marks() == {}
 
 
+@pytest.mark.parametrize("step", ["ask_thread", "ask_inbox"])
+def test_what_is_read_as_another_account_in_the_middle_of_a_walk_is_not_stored(
+    inbox: Inbox, step: str
+) -> None:
+    world = inbox.site.world
+    inbox.site.trouble.page_size = inbox.site.trouble.priority_rows = 1
+    other = inbox.site.account("Another host")
+    inbox.site.guest_writes(inbox.site.add_thread("Maya", cohosts=[other]), "Hello")
+    second = inbox.site.add_thread("Noor", cohosts=[other])
+    inbox.site.guest_writes(second, "Hello")
+    call = 2 if step == "ask_thread" else 1
+    inbox.airbnb.before(step, lambda: setattr(world, "host", other), call)
+    with pytest.raises(LoginRequired, match="another Airbnb account"):
+        inbox.syncer.run()
+    assert len(inbox.storage.inbox.seen_marks()) == 1
+    assert inbox.storage.session.get().account_id != other.id
+
+
 def test_the_first_account_is_remembered(inbox: Inbox) -> None:
     inbox.syncer.run()
     assert inbox.storage.session.get().account_id == inbox.site.host.id
