@@ -1,7 +1,8 @@
 """Who may use the profile and the database: one airbot at a time.
 
 `flock` on a file beside what it guards: the kernel frees it however the holder dies.
-The file names its holder, for the sentence that a second airbot ends with.
+The file names its holder, for the sentence that a second airbot ends with. A symlink
+to the same place is the same place.
 """
 
 from __future__ import annotations
@@ -71,16 +72,21 @@ def _try_lock(fd: int, kind: int) -> bool:
 
 
 def profile_lock(profile: Path, holder: str = "airbot") -> InstanceLock:
-    path = profile.with_name(profile.name + ".lock")
+    path = _beside(profile, ".lock")
     return InstanceLock(path, f"the browser profile {profile}", holder)
 
 
 def reconnect_lock(profile: Path) -> InstanceLock:
     """Held while a person wants the profile: the daemon steps aside for it."""
-    path = profile.with_name(profile.name + ".reconnect")
+    path = _beside(profile, ".reconnect")
     return InstanceLock(path, f"the browser profile {profile}", "airbot reconnect")
 
 
 def database_lock(database: Path) -> InstanceLock:
-    path = database.with_name(database.name + ".running")
+    path = _beside(database, ".running")
     return InstanceLock(path, f"the database {database}")
+
+
+def _beside(guarded: Path, suffix: str) -> Path:
+    real = guarded.resolve()
+    return real.with_name(real.name + suffix)

@@ -18,6 +18,8 @@ import requests
 from airbot.browser import processes
 from airbot.daemon import Daemon
 from airbot.daemon.parts import running_parts
+from airbot.locks import database_lock
+from airbot.locks import profile_lock
 from airbot.models import utcnow
 from airbot.sandbox.ai import DemoAI
 from airbot.sandbox.api import SEND
@@ -177,6 +179,56 @@ def test_a_second_airbot_ends_with_75_and_names_the_first(site, daemon, run):
     assert second.returncode == 75
     assert f"process id {first.process.pid}" in errors
     assert first.stop() == 0
+
+
+@pytest.mark.parametrize(
+    "other",
+    ["storage__path=other.db", "airbnb__session_dir=other", ""],
+    ids=["same profile", "same database", "both"],
+)
+@pytest.mark.parametrize("mode", ["once", "daemon"])
+def test_a_second_airbot_on_the_same_profile_or_database_names_who_holds_it(
+    run, tmp_path, other, mode
+):
+    locks = (
+        profile_lock(tmp_path / "session", "the first airbot"),
+        database_lock(tmp_path / "airbot.db"),
+    )
+    for lock in locks:
+        lock.acquire()
+    second = run(mode, *filter(None, [other]))
+    _, errors = second.communicate(timeout=20)
+    for lock in locks:
+        lock.release()
+    assert second.returncode == 75
+    assert f"process id {os.getpid()}" in errors
+    assert ("the database" if "session" in other or not other else "profile") in errors
+    assert "is in use by" in errors
+
+
+@pytest.mark.parametrize("link", ["session", "airbot.db"])
+def test_a_second_name_for_the_same_place_is_the_same_place(run, tmp_path, link):
+    settings = {"session": "airbnb__session_dir", "airbot.db": "storage__path"}
+    real = tmp_path / "elsewhere" / link
+    real.parent.mkdir()
+    (tmp_path / link).symlink_to(real)
+    lock = (profile_lock if link == "session" else database_lock)(real)
+    lock.acquire()
+    second = run("once", f"{settings[link]}={link}")
+    _, errors = second.communicate(timeout=20)
+    lock.release()
+    assert second.returncode == 75
+    assert f"process id {os.getpid()}" in errors
+
+
+def test_one_cycle_during_reconnect_ends_with_75_and_names_it(run, tmp_path):
+    lock = profile_lock(tmp_path / "session", "airbot reconnect")
+    lock.acquire()
+    cycle = run("once")
+    _, errors = cycle.communicate(timeout=20)
+    lock.release()
+    assert cycle.returncode == 75
+    assert f"airbot reconnect with process id {os.getpid()}" in errors
 
 
 @pytest.mark.parametrize(

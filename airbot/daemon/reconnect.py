@@ -27,6 +27,7 @@ from airbot.exceptions import AirbotError
 from airbot.exceptions import ChallengeShown
 from airbot.exceptions import ConfigError
 from airbot.exceptions import LoginRequired
+from airbot.exceptions import SiteChanged
 from airbot.locks import profile_lock
 from airbot.locks import reconnect_lock
 from airbot.models import InboxPage
@@ -170,6 +171,10 @@ def _wait_for_person(
                 return site.open_inbox()
         except (ChallengeShown, LoginRequired):
             looks = 0
+        except SiteChanged:
+            if looks >= SETTLED_LOOKS:
+                raise  # the inbox itself
+            looks = 0  # a login leads over the pages of others, of Google say
 
 
 def _welcome_back(

@@ -29,7 +29,9 @@ from airbot.daemon.notify import Notifier
 from airbot.daemon.parts import Parts
 from airbot.daemon.parts import running_parts
 from airbot.daemon.watch import Watch
+from airbot.exceptions import AlreadyRunning
 from airbot.exceptions import StorageError
+from airbot.locks import InstanceLock
 from airbot.models import utcnow
 from airbot.sync import SyncResult
 
@@ -183,11 +185,10 @@ class Daemon:
         self._aside.set()
         self._close_browser(parts, scheduler)
         parts.profile.release()
-        while parts.reconnect.is_held() and not self._stop.wait(ASIDE_S):
+        while parts.reconnect.is_held() or not _is_taken_back(parts.profile):
+            if self._stop.wait(ASIDE_S):
+                return
             watch.round()
-        if self._stop.is_set():
-            return
-        parts.profile.acquire(patience_s=FINISH_S)
         self._aside.clear()
         for id_ in BROWSER_JOBS:
             scheduler.modify_job(id_, next_run_time=utcnow())
@@ -212,6 +213,15 @@ class Daemon:
         if not closed.wait(FINISH_S):
             parts.browser.kill()  # a call that hangs in it fails now
             closed.wait(CLOSE_S)
+
+
+def _is_taken_back(profile: InstanceLock) -> bool:
+    """A person may be quicker, with a second `airbot reconnect`: then we wait again."""
+    try:
+        profile.acquire()
+    except AlreadyRunning:
+        return False
+    return True
 
 
 def _tell_bug(event: JobExecutionEvent) -> None:
