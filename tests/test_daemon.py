@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -263,6 +264,74 @@ def test_a_challenge_or_login_stops_the_site_work_and_keeps_the_webhook_open(
     assert airbot.stop() == 0
     assert len(site.requests) == asked_before
     assert len(Storage(tmp_path / "airbot.db").outbox.with_status("pending")) == 1
+
+
+@pytest.mark.parametrize("trouble", ["login", "captcha"])
+def test_a_pause_survives_a_restart_and_nothing_reaches_the_site(
+    site, ai, daemon, run, tmp_path, trouble
+):
+    thread = site.add_thread(guest="Maya")
+    site.guest_writes(thread, "Hello?")
+    site.trouble.logged_out = trouble == "login"
+    site.trouble.challenge = "arkose" if trouble == "captcha" else None
+    first = daemon()
+    wait_for(lambda: "airbot reconnect" in first.log())
+    first.stop(signal.SIGKILL)
+    site.clear_trouble()
+    asked = len(site.requests)
+    second = daemon()
+    storage = Storage(tmp_path / "airbot.db")
+    call = {"conversation_id": thread.id, "message": "Hi", "sender": "AI"}
+    address = f"http://127.0.0.1:{second.port}/api/ai/webhook-simple"
+    assert requests.post(address, json=call).json()["status"] == "pending"
+    wait_for(lambda: "waits for a person: " in second.log())
+    assert not processes.chromiums(second.profile())
+    assert second.stop() == 0
+    once = run("once")
+    once.communicate(timeout=20)
+    assert once.returncode == 77
+    assert len(site.requests) == asked
+    assert storage.session.get().state == trouble
+
+
+def test_after_reconnect_young_replies_go_out_and_old_ones_are_cancelled_with_the_reason(
+    site, ai, daemon, run, tmp_path
+):
+    old, young = site.add_thread(guest="Maya"), site.add_thread(guest="Noor")
+    ai.mode = "silent"
+    site.guest_writes(old, "Hello?", at=utcnow() - timedelta(hours=11, minutes=50))
+    site.guest_writes(young, "Hello?")
+    airbot = daemon()
+    wait_for(lambda: len(ai.asked) == 2)
+    site.trouble.logged_out = True
+    wait_for(lambda: "airbot reconnect" in airbot.log())
+    for question in ai.asked:
+        ai.call_back(question)
+    storage = Storage(tmp_path / "airbot.db")
+    assert storage.outbox.counts() == {"pending": 2}
+    site.clock_offset_s = 1200.0
+    window = run("reconnect")
+    site.person_is_there = True
+    assert window.wait(timeout=40) == 0
+    wait_for(lambda: storage.outbox.counts() == {"sent": 1, "cancelled": 1})
+    assert replies(site, young) and not replies(site, old)
+    (cancelled,) = storage.outbox.with_status("cancelled")
+    assert cancelled.last_error == "older than 12 h"
+    assert airbot.stop() == 0
+
+
+def test_a_login_outlives_a_daemon_that_is_killed(site, ai, daemon, run, tmp_path):
+    site.require_cookie = site.person_is_there = True
+    thread = site.add_thread(guest="Maya")
+    assert run("reconnect").wait(timeout=40) == 0
+    first = daemon()
+    wait_for(lambda: count_list_reads(site))
+    first.stop(signal.SIGKILL)
+    site.guest_writes(thread, "Are you there?")
+    second = daemon()
+    wait_for(lambda: replies(site, thread))
+    assert "airbot reconnect" not in second.log()
+    assert second.stop() == 0
 
 
 def test_a_send_that_meets_a_check_also_stops_the_reading_that_it_came_into(
