@@ -1,0 +1,137 @@
+"""A browser or a site that fails in a real Chromium costs one cycle, and no restart."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fakes import Desk
+
+from airbot.airbnb import Airbnb
+from airbot.airbnb import site as verbs
+from airbot.browser import Browser
+from airbot.browser import processes
+from airbot.config import Config
+from airbot.daemon import Daemon
+from airbot.daemon.gate import Gate
+from airbot.models import SessionState
+from airbot.sandbox.site import AirbnbSite
+from airbot.storage import Storage
+
+pytestmark = pytest.mark.browser
+
+
+class Cycle:
+    """SYNC behind its gate, with a page open that can be spoiled."""
+
+    def __init__(self, desk: Desk, browser: Browser) -> None:
+        self.desk, self.browser, self.site = desk, browser, desk.site
+        self.gate = Gate(desk.storage, browser, desk.clock)
+        assert self.sync()
+
+    def sync(self) -> bool:
+        return self.gate.run("sync", self.desk.syncer.run)
+
+    def state(self) -> SessionState:
+        return self.desk.storage.session.get().state
+
+
+def _kill(pids: set[int]) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def _renderers(browser: Browser) -> set[int]:
+    mains = processes.chromiums(browser.profile)
+    own = {p for p, _ in processes._commands() if processes._group(p) in mains}
+    return {p for p in own if b"--type=renderer" in _command(p)}
+
+
+def _command(pid: int) -> bytes:
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    return b""
+
+
+def hang_page(browser: Browser) -> None:
+    with browser.job("hanging the page", 5):
+        browser.tab.probe("() => void setTimeout(() => { while (1) {} })")
+
+
+TROUBLES: dict[str, Callable[[Cycle], object]] = {
+    "a crashed page": lambda c: _kill(_renderers(c.browser)),
+    "a killed Chromium": lambda c: _kill(processes.chromiums(c.browser.profile)),
+    "a killed driver": lambda c: _kill(c.browser._driver_pids()),
+    "a hung page": lambda c: hang_page(c.browser),
+    "a site that takes questions and never answers": (
+        lambda c: setattr(c.site.trouble, "hang", True)
+    ),
+}
+
+
+@pytest.fixture
+def cycle(
+    site: AirbnbSite,
+    airbnb: Airbnb,
+    browser: Browser,
+    storage: Storage,
+    make_config: Callable[..., Config],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Cycle:
+    site.poll_s = 60
+    cycle = Cycle(Desk(site, airbnb, storage, make_config()), browser)
+    monkeypatch.setattr(verbs, "JOB_DEADLINE_S", 3.0)
+    monkeypatch.setattr(verbs, "ANSWER_TIMEOUT_S", 0.4)
+    return cycle
+
+
+@pytest.mark.parametrize("trouble", TROUBLES)
+def test_a_trouble_costs_one_cycle_and_the_next_is_whole(
+    cycle: Cycle, monkeypatch: pytest.MonkeyPatch, trouble: str
+) -> None:
+    desk, site = cycle.desk, cycle.site
+    desk.guest()
+    TROUBLES[trouble](cycle)
+    assert not cycle.sync()
+    assert cycle.state() == SessionState.UNAVAILABLE
+    assert not cycle.browser.is_open
+    assert not processes.chromiums(cycle.browser.profile)
+    site.clear_trouble()
+    monkeypatch.undo()
+    desk.clock.advance(20)
+    assert cycle.sync()
+    assert cycle.state() == SessionState.OK
+    assert desk.texts_of_turn() == ["Is parking free?"]
+
+
+def test_after_a_pause_no_request_leaves_the_open_page_either(cycle: Cycle) -> None:
+    cycle.site.poll_s = 0.05  # of the pages loaded from now on
+    cycle.desk.clock.advance(700)
+    assert cycle.sync()
+    cycle.site.trouble.challenge = "airlock_401"
+    assert not cycle.sync()
+    assert not processes.chromiums(cycle.browser.profile)
+    asked = len(cycle.site.requests)
+    cycle.desk.clock.advance(86_400)
+    assert not cycle.sync()
+    assert len(cycle.site.requests) == asked
+
+
+def test_intervals_are_never_exactly_the_same(make_config: Callable[..., Any]) -> None:
+    class Nobody:
+        def beat(self) -> None:
+            pass
+
+    nothing: Any = Nobody()
+    scheduler = Daemon(make_config())._scheduler(nothing, nothing)
+    intervals = {job.id: job.trigger for job in scheduler.get_jobs()}
+    assert intervals["sync"].interval == timedelta(seconds=45)
+    assert intervals["sync"].jitter == 4.5
+    assert intervals["send"].jitter == 1.5
