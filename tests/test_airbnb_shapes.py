@@ -625,6 +625,7 @@ def test_a_retry_after_may_be_a_date() -> None:
     assert pages.retry_after_s("Wed, 21 Oct 2026 07:28:00 GMT") == 0
     in_a_minute = format_datetime(datetime.now(UTC) + timedelta(minutes=1), usegmt=True)
     assert 50 < pages.retry_after_s(in_a_minute) <= 60
+    assert pages.retry_after_s("Sun Nov  6 08:49:37 2033") > 3600
     assert pages.retry_after_s("soon") is None
     assert pages.retry_after_s(None) is None
 

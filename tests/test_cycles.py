@@ -7,6 +7,7 @@ import signal
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from airbot.config import Config
 from airbot.daemon import Daemon
 from airbot.daemon.gate import Gate
 from airbot.models import SessionState
+from airbot.models import utcnow
 from airbot.sandbox.site import AirbnbSite
 from airbot.storage import Storage
 
@@ -83,13 +85,9 @@ def cycle(
     browser: Browser,
     storage: Storage,
     make_config: Callable[..., Config],
-    monkeypatch: pytest.MonkeyPatch,
 ) -> Cycle:
     site.poll_s = 60
-    cycle = Cycle(Desk(site, airbnb, storage, make_config()), browser)
-    monkeypatch.setattr(verbs, "JOB_DEADLINE_S", 3.0)
-    monkeypatch.setattr(verbs, "ANSWER_TIMEOUT_S", 0.4)
-    return cycle
+    return Cycle(Desk(site, airbnb, storage, make_config()), browser)
 
 
 @pytest.mark.parametrize("trouble", TROUBLES)
@@ -98,6 +96,8 @@ def test_a_trouble_costs_one_cycle_and_the_next_is_whole(
 ) -> None:
     desk, site = cycle.desk, cycle.site
     desk.guest()
+    monkeypatch.setattr(verbs, "JOB_DEADLINE_S", 3.0)
+    monkeypatch.setattr(verbs, "ANSWER_TIMEOUT_S", 0.4)
     TROUBLES[trouble](cycle)
     assert not cycle.sync()
     assert cycle.state() == SessionState.UNAVAILABLE
@@ -113,7 +113,7 @@ def test_a_trouble_costs_one_cycle_and_the_next_is_whole(
 
 def test_after_a_pause_no_request_leaves_the_open_page_either(cycle: Cycle) -> None:
     cycle.site.poll_s = 0.05  # of the pages loaded from now on
-    cycle.desk.clock.advance(700)
+    cycle.site.new_deploy()  # so that one is loaded
     assert cycle.sync()
     cycle.site.trouble.challenge = "airlock_401"
     assert not cycle.sync()
@@ -122,6 +122,60 @@ def test_after_a_pause_no_request_leaves_the_open_page_either(cycle: Cycle) -> N
     cycle.desk.clock.advance(86_400)
     assert not cycle.sync()
     assert len(cycle.site.requests) == asked
+
+
+@pytest.mark.parametrize("wish", ["600", "date", "7200"])
+@pytest.mark.parametrize("place", ["page_status", "api_status"])
+def test_airbnbs_own_wish_for_a_pause_is_honoured(
+    cycle: Cycle, place: str, wish: str
+) -> None:
+    in_ten_minutes = format_datetime(utcnow() + timedelta(seconds=600), usegmt=True)
+    trouble, clock = cycle.site.trouble, cycle.desk.clock
+    trouble.retry_after = in_ten_minutes if wish == "date" else wish
+    setattr(trouble, place, 429)
+    cycle.site.new_deploy()  # a page must be loaded
+    assert not cycle.sync()
+    again_at = cycle.desk.storage.session.get().next_try_at
+    assert again_at is not None
+    wait_s = (again_at - clock()).total_seconds()
+    assert round(wait_s, -2) == (1800 if wish == "7200" else 600)
+    asked = len(cycle.site.requests)
+    clock.advance(wait_s - 60)
+    assert not cycle.sync()
+    assert len(cycle.site.requests) == asked
+    cycle.site.clear_trouble()
+    clock.advance(61)
+    assert cycle.sync()
+
+
+def test_a_burst_of_403_is_met_with_longer_and_longer_waits(cycle: Cycle) -> None:
+    cycle.site.trouble.page_status = 403
+    cycle.site.new_deploy()
+    waits = []
+    for _ in range(4):
+        assert not cycle.sync()
+        assert cycle.state() == SessionState.UNAVAILABLE
+        again_at = cycle.desk.storage.session.get().next_try_at
+        assert again_at is not None
+        waits.append((again_at - cycle.desk.clock()).total_seconds())
+        cycle.desk.clock.advance(waits[-1] + 0.1)
+    assert waits == sorted(waits) and waits[-1] > 7 * 15
+    cycle.site.clear_trouble()
+    assert cycle.sync()
+
+
+def test_words_of_names_listings_and_guests_change_nothing(cycle: Cycle) -> None:
+    site = cycle.site
+    site.trouble.extra_words = True
+    words = "captcha robot verify suspicious login"
+    thread = site.add_thread(f"Login {words}", listing=f"Robot Captcha Villa {words}")
+    site.guest_writes(thread, f"/login /airlock?al_id=1 <b>{words}</b>")
+    cycle.site.new_deploy()
+    assert cycle.sync()
+    cycle.desk.airbnb.open_thread(thread.id)
+    cycle.desk.airbnb.type_reply(f"No {words} here")
+    cycle.desk.airbnb.check_typed(thread.id, f"No {words} here")
+    assert cycle.state() == SessionState.OK
 
 
 def test_intervals_are_never_exactly_the_same(make_config: Callable[..., Any]) -> None:

@@ -168,6 +168,19 @@ def test_a_daemon_tells_its_manager_how_it_is(site, daemon, manager):  # noqa: F
     assert airbot.process.wait(timeout=15) == 0
 
 
+@pytest.mark.browser
+@pytest.mark.parametrize("trouble", ["login", "captcha"])
+def test_a_pause_shows_in_the_managers_status(  # noqa: F811
+    site, daemon, manager, trouble  # noqa: F811
+):
+    site.trouble.logged_out = trouble == "login"
+    site.trouble.challenge = "airlock_page" if trouble == "captcha" else None
+    airbot: Airbot = daemon()
+    assert manager.wait(f"STATUS=session {trouble}: Airbnb ")
+    assert manager.wait("WATCHDOG=1")
+    assert airbot.stop() == 0
+
+
 def descendants(pid: int) -> list[tuple[str, str]]:
     """Command and environment of a process' children, and of theirs."""
     found = []

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import parse_qs
@@ -246,7 +247,8 @@ def retry_after_s(value: str | None) -> float | None:
         at = parsedate_to_datetime(value)
     except ValueError:
         return None
-    return max(0.0, (at - utcnow()).total_seconds()) if at.tzinfo else None
+    at = at if at.tzinfo else at.replace(tzinfo=UTC)
+    return max(0.0, (at - utcnow()).total_seconds())
 
 
 def refusal(status: int | None, body: str | None) -> str | None:
