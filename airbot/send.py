@@ -132,7 +132,7 @@ class Sender:
         self._site.open_thread(reply.thread_id)
         self._site.type_reply(reply.message)
         try:
-            reading = self._site.ask_thread(reply.thread_id)
+            reading = self._ask(reply)
             if self._may_send(reply, reading):
                 self._site.check_typed(reply.thread_id, reply.message)
                 return reading

@@ -237,6 +237,19 @@ def test_a_login_survives_close_and_reopen_in_a_file_for_us_alone(
     airbnb.open_inbox()
 
 
+def test_cookies_that_cannot_be_written_leave_the_ones_before_and_a_line(
+    make_browser: Callable[..., Browser], caplog: pytest.LogCaptureFixture
+) -> None:
+    browser = make_browser()
+    add(browser)
+    file = browser.profile / life.COOKIES_FILE
+    file.write_text("[before]")
+    file.with_suffix(".new").mkdir()  # in the way, as a full disk would be
+    browser.save_cookies()
+    assert file.read_text() == "[before]"
+    assert "the session's cookies cannot be kept" in caplog.text
+
+
 def test_the_profile_is_for_us_alone(make_browser: Callable[..., Browser]) -> None:
     browser = make_browser()
     add(browser)

@@ -237,7 +237,7 @@ def test_the_newest_picture_comes_and_a_known_one_comes_without_its_bytes(
     assert again.headers["X-Frame"].split()[:2] == ["4", name]
 
 
-def test_a_blinking_caret_is_told_of_once_a_second_and_after_an_act_at_once(
+def test_a_blinking_caret_is_told_of_now_and_then_and_after_an_act_at_once(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = [1000.0]
@@ -251,7 +251,7 @@ def test_a_blinking_caret_is_told_of_once_a_second_and_after_an_act_at_once(
     kept = frozenset(names)
     screen.show(Picture(b"on", 10, 10))
     assert screen.wait_for(2, kept, 0) is None
-    clock[0] += 1
+    clock[0] += 2
     assert screen.wait_for(2, kept, 0) is not None
     screen.show(Picture(b"off", 10, 10))
     screen.give("p", 1, [Act("down")])

@@ -869,6 +869,18 @@ def test_as_another_account_nothing_is_sent_and_nothing_failed(desk: Desk) -> No
     assert desk.posted() == []
 
 
+def test_an_account_that_changes_while_it_is_typed_is_seen_before_the_press(
+    desk: Desk,
+) -> None:
+    desk.queue(REPLY)
+    other = lambda: desk.storage.session.set_account("another")  # noqa: E731
+    desk.airbnb.before("ask_thread", other, call=2)
+    with pytest.raises(LoginRequired):
+        desk.later(0)
+    assert (desk.reply().status, desk.airbnb.composer) == ("pending", "")
+    assert "press_send" not in desk.airbnb.calls
+
+
 def test_as_another_account_an_unknown_conversation_is_no_failure(desk: Desk) -> None:
     missing = shapes.global_id("MessageThread", "9999999999")
     desk.storage.outbox.enqueue_without_turn(missing, REPLY, "AI", desk.clock())

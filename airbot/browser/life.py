@@ -259,18 +259,10 @@ class Browser:
             return
         with self._deadline("reading the cookies", CLOSE_DEADLINE_S):
             cookies = self._context.cookies()
-        path = self.profile / COOKIES_FILE
-        text = json.dumps(cookies)
-        with suppress(OSError):
-            if path.read_text() == text:
-                return
-        fresh = path.with_suffix(".new")
-        fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with open(fd, "w") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(fresh, path)
+        try:
+            _write_anew(self.profile / COOKIES_FILE, json.dumps(cookies))
+        except OSError as e:
+            logger.warning("the session's cookies cannot be kept: %s", e.strerror)
 
     def _restore_cookies(self) -> None:
         """Put the session's cookies back that the profile has not kept."""
@@ -294,3 +286,17 @@ class Browser:
 
 def _cookie_key(cookie: Any) -> tuple[str, str, str]:
     return cookie["name"], cookie["domain"], cookie["path"]
+
+
+def _write_anew(path: Path, text: str) -> None:
+    """Replace a file whole, for our user alone; what is there already stays."""
+    with suppress(OSError):
+        if path.read_text() == text:
+            return
+    fresh = path.with_suffix(".new")
+    fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with open(fd, "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(fresh, path)

@@ -12,7 +12,7 @@ from airbot.browser import Picture
 
 MOST_ACTS = 1000  # that wait; a person does not come near
 GONE_AFTER_S = 4.0  # between two questions for a picture
-KNOWN_EVERY_S = 1.0
+KNOWN_EVERY_S = 2.0
 
 
 class TooMany(Exception):
