@@ -2,7 +2,7 @@
 
     claim      the row is `processing`; a death from here on puts it back to `pending`
     read       has a person answered, has the guest written again, is it too old?
-    open       the conversation, over the network; is it that conversation?
+    open       the conversation, unless it is open; is it that conversation?
     type       line by line, and read the composer back
     read       once more, in the page: the same; its last message is the anchor
     record     one commit: the attempt, `send_started_at`, the anchor: THE BOUNDARY
@@ -65,6 +65,7 @@ class Sender:
         self._settle_after = timedelta(seconds=config.send.settle_sec)
         self._max_age = timedelta(hours=config.sync.max_age_hours)
         self._now = now
+        self._proven_in: str | None = None  # where the last proof has left the page
 
     def run(self, stopping: Callable[[], bool] = lambda: False) -> Dealt:
         """Settle and send all that is due; how many replies were dealt with."""
@@ -129,7 +130,8 @@ class Sender:
         reading = self._ask(reply)
         if not self._may_send(reply, reading):
             return None
-        self._site.open_thread(reply.thread_id)
+        if not self._is_open(reply.thread_id):
+            self._site.open_thread(reply.thread_id)
         self._site.type_reply(reply.message)
         try:
             reading = self._ask(reply)
@@ -142,6 +144,11 @@ class Sender:
             raise
         self._site.empty_composer()
         return None
+
+    def _is_open(self, thread_id: str) -> bool:
+        """Does the page stand there since the proof of the reply before?"""
+        still_there = self._site.standing == thread_id and self._site.loaded_since_press
+        return still_there and self._proven_in == thread_id
 
     def _ask(self, reply: Reply, fresh: bool = False) -> Reading:
         try:
@@ -221,7 +228,9 @@ class Sender:
             reading = self._ask(reply, fresh=True)
             if self._judge(reply, outcome, reading).status == ReplyStatus.SENT:
                 return reading
+        self._proven_in = None
         opened = self._site.open_thread(reply.thread_id)
+        self._proven_in = reply.thread_id
         return replace(self._ask(reply, fresh=True), sending=opened.sending)
 
     def _judge(

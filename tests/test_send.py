@@ -558,15 +558,17 @@ def test_trouble_while_settling_leaves_it_uncertain(
     assert desk.later(16).status == "sent"
 
 
-@pytest.mark.parametrize(("step", "call"), BEFORE)
+@pytest.mark.parametrize(
+    ("step", "call"), [(step, n) for step, n in BEFORE if step != "open_thread"]
+)
 def test_trouble_before_the_second_press_is_not_a_third_chance(
     desk: Desk, step: str, call: int
 ) -> None:
     desk.queue(REPLY)
     desk.site.trouble.send = "swallow"
     desk.later(0)
-    # Settling asks, opens, and asks again before it gets there.
-    settling = {"ask_thread": 2, "open_thread": 1}.get(step, 0)
+    # Settling asks, opens, and asks again before it gets there; it is open then.
+    settling = 2 if step == "ask_thread" else 0
     desk.airbnb.fail(step, SiteUnavailable("timed out"), call + settling)
     with pytest.raises(SiteUnavailable):
         desk.later(SETTLE_S + 1)
@@ -804,6 +806,34 @@ def test_killed_between_second_reading_and_second_press(
     restarted(desk, make_config)
     assert desk.later(1).status == "sent"
     assert desk.posted() == [REPLY]
+
+
+# The page
+
+
+def test_for_the_next_reply_the_open_conversation_is_not_loaded_again(
+    desk: Desk,
+) -> None:
+    desk.queue(REPLY)
+    desk.later(0)
+    desk.queue_without_turn("And one more thing.", desk.thread.id)
+    desk.airbnb.calls.clear()
+    assert desk.later(1).status == "sent"
+    assert desk.airbnb.calls.count("open_thread") == 1  # the proof alone
+    assert desk.posted() == [REPLY, "And one more thing."]
+
+
+def test_a_page_that_went_elsewhere_is_loaded_before_it_is_typed_into(
+    desk: Desk,
+) -> None:
+    desk.queue(REPLY)
+    desk.later(0)
+    other = desk.site.add_thread("Kenji")
+    desk.site.host_writes(other, "Welcome!")
+    desk.airbnb.open_inbox(other.id)
+    desk.queue_without_turn("And one more thing.", desk.thread.id)
+    assert desk.later(1).status == "sent"
+    assert desk.airbnb.calls[-8:][1] == "open_thread"
 
 
 # The proof's reading

@@ -16,7 +16,7 @@ from airbot.models import utcnow
 from airbot.storage import Storage
 
 DONE, TRY_AGAIN, PERSON = 0, 1, 77
-ASK_THREADS = 3
+ASK_THREADS = 4
 LOOK_EVERY_S = 0.1
 
 

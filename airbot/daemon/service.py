@@ -1,7 +1,7 @@
 """The daemon: APScheduler runs SYNC, ASK and SEND; the main thread keeps watch.
 
     browser   one worker: SYNC and SEND, in the only thread that uses the browser
-    ask       three workers: a slow AI never holds up the browser
+    ask       four workers: a slow AI never holds up the browser
     webhook   waitress' own threads: they store, and set `send_wanted`
 
 A reply that arrives sets an Event. Only the main thread calls the scheduler (a job that
@@ -37,7 +37,7 @@ from airbot.sync import SyncResult
 
 logger = logging.getLogger("airbot.daemon")
 
-ASK_THREADS = 3
+ASK_THREADS = 4
 ASK_EVERY_S = 5
 BEAT_EVERY_S = 5
 HURRY_S = 0.05

@@ -225,8 +225,8 @@ def _one(tx: Transaction, table: str, id_: str) -> sqlite3.Row:
     """The row whose id begins so, as git does it."""
     noun = {"queue_outbox": "reply", "turns": "turn"}[table]
     rows = tx.execute(
-        f"SELECT * FROM {table} WHERE substr(id, 1, length(:id)) = :id LIMIT 2",
-        {"id": id_.lower()},
+        f"SELECT * FROM {table} WHERE id >= :id AND id < :id || 'g' LIMIT 2",
+        {"id": id_.lower()},  # hexadecimal digits and "-", which come before "g"
     )
     if not rows or not id_:
         raise VerbRefused(f"there is no {noun} {id_}")

@@ -20,6 +20,18 @@ from airbot.storage.database import Transaction
 from airbot.storage.database import to_text
 from airbot.storage.turns import review
 
+RESTING = """
+    SELECT t.id FROM threads t
+    WHERE t.seen_mark IS NOT NULL
+      AND (SELECT m.direction FROM messages m WHERE m.thread_id = t.id
+           AND m.kind IN ('text', 'media') ORDER BY m.position DESC LIMIT 1)
+          != 'inbound'
+      AND NOT EXISTS (SELECT 1 FROM turns u WHERE u.thread_id = t.id
+                      AND u.status IN ('new', 'asked'))
+      AND NOT EXISTS (SELECT 1 FROM queue_outbox o WHERE o.thread_id = t.id
+                      AND o.status IN ('pending', 'processing', 'uncertain'))
+"""
+PRUNED_AT_ONCE = 20  # threads
 LEFT_LOOKED_AT = timedelta(days=1)  # so long a text that is too old gets its reason
 
 
@@ -63,7 +75,7 @@ class Inbox:
         """
         left = self._db.read(
             """
-            SELECT DISTINCT m.thread_id FROM messages m
+            SELECT DISTINCT m.thread_id FROM messages m INDEXED BY guest_texts_left
             JOIN threads t ON t.id = m.thread_id AND t.hosted
             WHERE m.direction = 'inbound' AND m.kind = 'text' AND m.turn_id IS NULL
               AND m.sent_at >= :since
@@ -71,8 +83,8 @@ class Inbox:
                 SELECT 1 FROM messages h WHERE h.thread_id = m.thread_id
                   AND h.direction = 'outbound' AND h.kind = 'text'
                   AND h.position > m.position
-                  AND h.id NOT IN (SELECT site_message_id FROM queue_outbox
-                                   WHERE site_message_id IS NOT NULL))
+                  AND NOT EXISTS (SELECT 1 FROM queue_outbox o
+                                  WHERE o.site_message_id = h.id))
             """,
             {"since": to_text(site_now - max_age - LEFT_LOOKED_AT)},
         )
@@ -98,52 +110,54 @@ class Inbox:
 
         What is still under way is kept, however old.
         """
+        pruned = 0
+        while step := self._prune_some(to_text(before)):
+            pruned += step
+        with self._db.transaction() as tx:
+            tx.execute(
+                """
+                DELETE FROM queue_outbox WHERE turn_id IS NULL
+                    AND processed_at < :before AND created_at < :before
+                    AND status IN ('sent', 'failed', 'cancelled')
+                """,
+                {"before": to_text(before)},
+            )
+        return pruned
+
+    def _prune_some(self, before: str | None) -> int:
+        """A few threads in a commit of their own: nobody waits long for the lock."""
         old = """
             SELECT id FROM threads t
-            WHERE NOT EXISTS (SELECT 1 FROM messages m WHERE m.thread_id = t.id
+            WHERE (t.activity_at IS NULL OR t.activity_at < :before)
+              AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.thread_id = t.id
                               AND m.sent_at >= :before)
-              AND COALESCE(t.activity_at, '') < :before
+              AND NOT EXISTS (SELECT 1 FROM turns u WHERE u.thread_id = t.id
+                              AND u.status IN ('new', 'asked'))
               AND NOT EXISTS (SELECT 1 FROM queue_outbox o WHERE o.thread_id = t.id
                               AND (o.created_at >= :before OR o.status IN
                                    ('pending', 'processing', 'uncertain')))
+            LIMIT :most
         """
-        params = {"before": to_text(before)}
         with self._db.transaction() as tx:
-            ids = [row["id"] for row in tx.execute(old, params)]
-            for id_ in ids:
+            ids = tx.execute(old, {"before": before, "most": PRUNED_AT_ONCE})
+            for (id_,) in ids:
                 for table in ("queue_outbox", "messages", "turns"):
                     tx.execute(
                         f"DELETE FROM {table} WHERE thread_id = :id", {"id": id_}
                     )
                 tx.execute("DELETE FROM threads WHERE id = :id", {"id": id_})
-            tx.execute(
-                """
-                DELETE FROM queue_outbox WHERE turn_id IS NULL
-                    AND processed_at < :before
-                    AND status IN ('sent', 'failed', 'cancelled')
-                """,
-                params,
-            )
         return len(ids)
 
     def resting_thread(self, preferred: str | None) -> str | None:
         """A thread with nothing unanswered: an open one marks itself read."""
-        row = self._db.read_one(
-            """
-            SELECT t.id FROM threads t
-            WHERE t.seen_mark IS NOT NULL
-              AND (SELECT m.direction FROM messages m WHERE m.thread_id = t.id
-                   AND m.kind IN ('text', 'media') ORDER BY m.position DESC LIMIT 1)
-                  != 'inbound'
-              AND NOT EXISTS (SELECT 1 FROM turns u WHERE u.thread_id = t.id
-                              AND u.status IN ('new', 'asked'))
-              AND NOT EXISTS (SELECT 1 FROM queue_outbox o WHERE o.thread_id = t.id
-                              AND o.status IN ('pending', 'processing', 'uncertain'))
-            ORDER BY t.id = :preferred DESC, t.activity_at DESC LIMIT 1
-            """,
-            {"preferred": preferred},
-        )
-        return row["id"] if row else None
+        for only in ("t.id = :preferred", "1"):
+            row = self._db.read_one(
+                f"{RESTING} AND {only} ORDER BY t.activity_at DESC LIMIT 1",
+                {"preferred": preferred},
+            )
+            if row:
+                return str(row["id"])
+        return None
 
 
 def _save_thread(

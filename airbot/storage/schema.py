@@ -130,5 +130,19 @@ SECOND = """
 ALTER TABLE queue_outbox ADD COLUMN known_ids TEXT;  -- JSON list of message ids
 """
 
-MIGRATIONS: tuple[str, ...] = (FIRST, SECOND)
+# Years of messages: what is asked in every cycle, and by `airbot status`, finds its rows
+# by an index (tests/test_query_plans.py).
+THIRD = """
+CREATE INDEX threads_by_activity ON threads (activity_at);
+CREATE INDEX guest_texts ON messages (sent_at, position)
+    WHERE direction = 'inbound' AND kind = 'text';
+CREATE INDEX guest_texts_left ON messages (sent_at, thread_id)
+    WHERE direction = 'inbound' AND kind = 'text' AND turn_id IS NULL;
+CREATE INDEX turns_by_status ON turns (status, changed_at);
+CREATE INDEX outbox_by_time ON queue_outbox (created_at);
+CREATE INDEX outbox_by_press ON queue_outbox (send_started_at, thread_id);
+CREATE INDEX outbox_of_thread ON queue_outbox (thread_id, status);
+"""
+
+MIGRATIONS: tuple[str, ...] = (FIRST, SECOND, THIRD)
 VERSION = len(MIGRATIONS)

@@ -1,0 +1,126 @@
+"""Years of messages: no query of the daemon's or of a person's reads a whole table.
+
+Every statement that the program sends to SQLite in a busy life is noted, and SQLite is
+asked how it would find the rows.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Callable
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from fakes import Desk
+from fakes import FakeAirbnb
+
+from airbot.config import Config
+from airbot.exceptions import VerbRefused
+from airbot.models import TurnStatus
+from airbot.sandbox.site import AirbnbSite
+from airbot.storage import Storage
+
+# They grow with the years. A walk over an index alone (counts by state) is cheap, and
+# so are the first rows in an index's order.
+LARGE = ("messages", "turns", "queue_outbox")
+WALK = re.compile(r"SCAN (\w+)( USING INDEX)?(?! USING COVERING INDEX)")
+
+
+@pytest.fixture
+def site() -> Iterator[AirbnbSite]:
+    site = AirbnbSite()
+    yield site
+    site.stop()
+
+
+@pytest.fixture
+def asked(storage: Storage) -> set[str]:
+    """The statements that are sent to SQLite from now on."""
+    asked: set[str] = set()
+    storage.db._connection().set_trace_callback(asked.add)
+    return asked
+
+
+def live(desk: Desk) -> None:
+    """A busy life: all that happens in the loop, and all that a person does."""
+    storage, now = desk.storage, desk.clock()
+    desk.queue("Yes, it is.")
+    desk.later(0)
+    desk.site.trouble.send = "swallow"
+    desk.queue("And yes again.")
+    desk.later(0)
+    desk.later(200)
+    desk.later(200)
+    desk.guest("Hello?")
+    desk.syncer.run()
+    storage.outbox.recover()
+    storage.outbox.is_due(now)
+    storage.outbox.counts()
+    desk.thread = desk.site.add_thread("Kenji")
+    desk.guest("One more")
+    desk.syncer.run()
+    storage.turns.waits_for_answer(now)
+    storage.turns.open_questions()
+    turn = storage.turns.claim_next(now, now)
+    assert turn is not None
+    storage.turns.question(turn)
+    storage.turns.ask_again(turn, "later", now, False, now)
+    storage.turns.close(turn.id, TurnStatus.FAILED, "no", now)
+    storage.turns.expire(now, now, timedelta(days=3))
+    storage.desk.counts()
+    storage.desk.messages(20)
+    storage.desk.replies(20)
+    storage.desk.waiting(storage.session.get(), now)
+    storage.desk.retry_turn(turn.id[:8], now - timedelta(days=9), now)
+    reply = storage.outbox.get(desk.reply_id)
+    assert reply is not None
+    for verb in (
+        lambda: storage.desk.retry_reply(reply.id[:8], now, True, now),
+        lambda: storage.desk.cancel_reply(reply.id[:8], now),
+        lambda: storage.desk.resolve_reply(reply.id[:8], True, now),
+    ):
+        try:
+            verb()
+        except VerbRefused:
+            pass
+    storage.outbox.enqueue_without_turn(desk.thread.id, "Hi", "a person", now)
+    storage.prune(now)
+
+
+def walks(connection: sqlite3.Connection, statement: str) -> list[str]:
+    plan = connection.execute(f"EXPLAIN QUERY PLAN {statement}").fetchall()
+    aliases = dict(
+        re.findall(r"(?:FROM|JOIN|UPDATE)\s+(\w+)\s+(?:AS\s+)?(\w+)", statement)
+    )
+    names = {alias: table for table, alias in aliases.items()}
+    details = [row["detail"] for row in plan]
+    sorts = any("TEMP B-TREE FOR" in detail for detail in details)
+    first_rows = "LIMIT" in statement and not sorts
+    found = [m for detail in details if (m := WALK.match(detail))]
+    walked = [m[1] for m in found if not (m[2] and first_rows)]
+    return [name for name in walked if names.get(name, name) in LARGE]
+
+
+def test_no_statement_walks_over_a_table_that_grows(
+    site: AirbnbSite,
+    storage: Storage,
+    asked: set[str],
+    make_config: Callable[..., Config],
+) -> None:
+    live(Desk(site, FakeAirbnb(site), storage, make_config()))
+    connection = storage.db._connection()
+    connection.set_trace_callback(None)
+    plain = {
+        s for s in asked if s.split()[0] in ("SELECT", "UPDATE", "DELETE", "INSERT")
+    }
+    assert len(plain) > 50
+    walked = {s: found for s in plain if (found := walks(connection, s))}
+    assert not walked
+
+
+def test_a_walk_would_be_seen(storage: Storage) -> None:
+    connection = storage.db._connection()
+    assert walks(connection, "SELECT body FROM messages m WHERE m.note = 'x'") == ["m"]
+    assert walks(connection, "SELECT * FROM threads WHERE title = 'x'") == []
