@@ -42,7 +42,7 @@ class Window:
 
 
 def wait_in(window: Any) -> object:
-    return reconnect._wait_for_person(window, lambda line: None)
+    return reconnect._wait_for_person(window, lambda: None)
 
 
 LOGIN, CHECK = LoginRequired("login"), ChallengeShown("check")

@@ -14,13 +14,13 @@ import os
 import random
 from collections.abc import Callable
 from collections.abc import Iterator
-from contextlib import ExitStack
 from datetime import UTC
 from datetime import datetime
-from multiprocessing.managers import BaseManager
 from pathlib import Path
 
 import pytest
+from far_site import World
+from far_site import Worlds
 
 from airbot.ai import AI
 from airbot.airbnb import Airbnb
@@ -31,59 +31,13 @@ from airbot.browser import processes
 from airbot.config import Config
 from airbot.daemon.gate import Gate
 from airbot.models import SessionState
-from airbot.sandbox.ai import DemoAI
 from airbot.sandbox.demo import LOOPBACK_ONLY
-from airbot.sandbox.site import AirbnbSite
 from airbot.send import Sender
 from airbot.storage import Storage
 from airbot.sync import Syncer
 
 CYCLES = 2000
 EVERY_S = 45.0
-
-
-class World:
-    """The simulated site and the AI: in a process of their own, apart from airbot's."""
-
-    def __init__(self) -> None:
-        running = ExitStack()  # until the process ends
-        self.site = running.enter_context(AirbnbSite())
-        self.ai = running.enter_context(DemoAI())
-        self.ai.mode = "inline"
-        self.ai.answer = lambda q: "".join(f"|{m['text']}|" for m in q["messages"])
-        self.threads = [self.site.add_thread(guest=f"Guest {n}") for n in range(20)]
-
-    def urls(self) -> tuple[str, str]:
-        return self.site.url, self.ai.url
-
-    def now(self) -> float:
-        return self.site.now()
-
-    def advance(self, seconds: float) -> None:
-        self.site.clock_offset_s += seconds
-
-    def guest_writes(self, text: str) -> None:
-        self.site.guest_writes(random.choice(self.threads), text)
-
-    def trouble(self, **switches: object) -> None:
-        for name, value in switches.items():
-            setattr(self.site.trouble, name, value)
-
-    def clear_trouble(self) -> None:
-        self.site.clear_trouble()
-
-    def new_deploy(self) -> None:
-        self.site.new_deploy()
-
-    def posted(self) -> list[str]:
-        return [message.text for message in self.site.posted()]
-
-
-class Worlds(BaseManager):
-    """Starts a World in another process; its methods are called over a socket."""
-
-
-Worlds.register("World", World)
 
 
 class Life:
@@ -144,7 +98,7 @@ class Life:
 @pytest.fixture
 def world() -> Iterator[World]:
     with Worlds() as manager:
-        yield manager.World()  # type: ignore[attr-defined]
+        yield manager.World(20)  # type: ignore[attr-defined]
 
 
 @pytest.fixture

@@ -18,11 +18,24 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from bench import cycle  # noqa: E402
+from bench import idle  # noqa: E402
+from bench import queues  # noqa: E402
 from bench import remote  # noqa: E402
+from bench import sending  # noqa: E402
 from bench import settling  # noqa: E402
+from bench import webhook  # noqa: E402
 from bench.table import Figure  # noqa: E402
 
-MEASURES = {"settling": settling.measure, "remote": remote.measure}
+MEASURES = {
+    "cycle": cycle.measure,
+    "sending": sending.measure,
+    "settling": settling.measure,
+    "webhook": webhook.measure,
+    "queues": queues.measure,
+    "idle": idle.measure,
+    "remote": remote.measure,
+}
 
 
 def main(argv: list[str]) -> int:

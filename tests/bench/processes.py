@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
+from resource import RUSAGE_CHILDREN
+from resource import RUSAGE_SELF
+from resource import getrusage
 
 from airbot.browser import Browser
 from airbot.browser import processes
@@ -40,7 +43,13 @@ def _cpu_of(pid: int) -> float:
     return (int(user) + int(system)) * TICK_S
 
 
-def resident_mb() -> float:
-    """What this process holds in memory."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
+def resident_mb(pid: int) -> float:
+    """What a process holds in memory."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def all_cpu_s() -> float:
+    """CPU seconds of this process and of all its descendants that have ended."""
+    ours, ended = (getrusage(who) for who in (RUSAGE_SELF, RUSAGE_CHILDREN))
+    return sum(used.ru_utime + used.ru_stime for used in (ours, ended))

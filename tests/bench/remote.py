@@ -11,6 +11,9 @@ from pathlib import Path
 from urllib.parse import quote
 
 import requests
+from bench.processes import cpu_s
+from bench.table import Figure
+from bench.table import figure
 
 from airbot.browser import Browser
 from airbot.remote import Remote
@@ -18,9 +21,6 @@ from airbot.remote import Screen
 from airbot.remote import Show
 from airbot.sandbox.demo import LOOPBACK_ONLY
 from airbot.serving import Server
-from bench.processes import cpu_s
-from bench.table import Figure
-from bench.table import figure
 
 CHANGING = """
 <body style="font: 20px serif"><p id=p></p>
