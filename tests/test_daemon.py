@@ -335,8 +335,9 @@ def test_a_login_outlives_a_daemon_that_is_killed(site, ai, daemon, run, tmp_pat
 
 
 def test_a_send_that_meets_a_check_also_stops_the_reading_that_it_came_into(
-    site, ai, make_config
+    site, ai, make_config, browser
 ):
+    browser.close()  # one Playwright a thread
     config = make_config(site.url, ai.url)
     first = site.add_thread(guest="Maya")
     site.guest_writes(first, "Is parking free?")

@@ -37,6 +37,7 @@ from airbot.models import SessionState
 from airbot.models import utcnow
 from airbot.remote import Remote
 from airbot.remote import Screen
+from airbot.remote import Show
 from airbot.remote.screen import MOST_ACTS
 from airbot.sandbox.demo import LOOPBACK_ONLY
 from airbot.sandbox.site import AirbnbSite
@@ -642,6 +643,26 @@ def test_a_pop_up_is_shown_and_when_it_closes_the_page_again(browser: Browser) -
         cast.apply(Act("up"))
         assert browser.tab.pump(cast.follow, 10)
         cast.stop()
+
+
+@pytest.mark.browser
+def test_a_picture_that_chromium_left_out_is_made_up_for(browser: Browser) -> None:
+    screen = Screen()
+    show = Show(browser, screen)
+    screen.wait_for(0, frozenset(), 0)  # somebody looks
+    show.run(0.2)
+    assert show._cast is not None and show._cast._session is not None
+    with browser.job("stopping", 10):
+        show._cast._session.send("Page.stopScreencast")
+    screen.give("p", 1, [Act("size", 400, 300)])
+    end = time.monotonic() + PATIENCE_S
+    size = None
+    while size != (400, 300):
+        assert time.monotonic() < end, "it was never seen in its new size"
+        frame = screen.wait_for(0, frozenset(), 0)
+        size = frame and (frame.picture.width, frame.picture.height)
+        show.run(0.1)
+    show.desk_size()
 
 
 def test_after_a_quarter_of_an_hour_without_a_viewer_it_ends_with_77(

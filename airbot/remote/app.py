@@ -127,6 +127,7 @@ class Remote:
         frame = self._screen.wait_for(after, kept, WAIT_S)
         if self._screen.ended is not None:
             sentence = self._screen.ended.encode()
+            self._screen.told.set()
             return _answer(410, sentence, "text/plain; charset=utf-8")
         if frame is None:
             return _answer(204)

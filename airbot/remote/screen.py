@@ -41,6 +41,7 @@ class Screen:
         self._answered_at = 0.0
         self._watched = False
         self.ended: str | None = None  # the last sentence to the viewer
+        self.told = threading.Event()  # has he got it?
 
     # The browser's side
 
@@ -69,10 +70,12 @@ class Screen:
             return 0.0 if self._waiting else time.monotonic() - self._seen_at
 
     def end(self, sentence: str) -> None:
-        """Say goodbye to whoever looks."""
+        """Say goodbye, and wait for whoever looks to hear it."""
         with self._changed:
             self.ended = sentence
             self._changed.notify_all()
+        if self.is_watched:
+            self.told.wait(GONE_AFTER_S)
 
     # The viewer's side
 

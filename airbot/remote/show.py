@@ -13,6 +13,7 @@ DESK = (1280, 720)  # what airbot reads the inbox in
 JOB_DEADLINE_S = 30.0
 ROUND_S = 0.01
 IDLE_ROUND_S = 0.25
+LOOKS_S = (0.4, 1.5, 4.0)  # after the last act
 
 
 class Show:
@@ -24,6 +25,7 @@ class Show:
         self._cast: Cast | None = None
         self._wanted: Act | None = None  # the size that the viewer has asked for
         self._in_force: Act | None = None
+        self._looks: list[float] = []  # when to look whether a picture was left out
 
     def run(self, seconds: float) -> None:
         """Raises SiteUnavailable when the browser died or hung."""
@@ -38,9 +40,11 @@ class Show:
             cast.stop()
             self._browser.tab.wait(IDLE_ROUND_S)
             return
-        if cast.follow():
+        is_new = cast.follow()
+        if is_new:
             self._in_force = None  # another page has another size
-        for act in self._screen.take():
+        acts = self._screen.take()
+        for act in acts:
             if act.kind == "size":
                 self._wanted = act
             else:
@@ -48,7 +52,12 @@ class Show:
         if self._wanted is not None and self._wanted is not self._in_force:
             cast.apply(self._wanted)
             self._in_force = self._wanted
+        if is_new or acts:
+            self._looks = [time.monotonic() + after_s for after_s in LOOKS_S]
         cast.go_on()
+        if self._looks and self._looks[0] <= time.monotonic():
+            del self._looks[0]
+            cast.look()
         self._browser.tab.wait(ROUND_S)
 
     def _open(self) -> Cast:
