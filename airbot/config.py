@@ -25,6 +25,7 @@ from configparser import ParsingError
 from configparser import RawConfigParser
 from dataclasses import dataclass
 from dataclasses import field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from typing import NamedTuple
@@ -530,6 +531,7 @@ def _iter_warnings(ai: AISection, webhook: WebhookSection) -> Iterable[str]:
         )
 
 
+@lru_cache(maxsize=256)
 def is_loopback(host: str) -> bool:
     """Whether `host`, without a port, can only mean this machine."""
     name = host.lower().removesuffix(".")

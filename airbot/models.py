@@ -24,7 +24,8 @@ def utcnow() -> datetime:
 
 def iso(at: datetime) -> str:
     """A time as tables and JSON hold it: `2026-11-22T10:27:03.120Z`."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+    utc = at.astimezone(UTC).replace(tzinfo=None)
+    return utc.isoformat(timespec="milliseconds") + "Z"
 
 
 class Direction(StrEnum):

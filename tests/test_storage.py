@@ -942,3 +942,78 @@ def test_account_clock_and_walk_are_kept(storage: Storage) -> None:
     assert session.site_time(NOW) == later(-12.5)
     assert again.session.walk_finished()
     again.close()
+
+
+# Writes that share a commit
+
+
+def test_writes_that_wait_for_the_disk_share_one_commit(storage: Storage) -> None:
+    commits: list[str] = []
+
+    def count(connection: sqlite3.Connection) -> None:
+        connection.set_trace_callback(
+            lambda sql: commits.append(sql) if sql == "COMMIT" else None
+        )
+
+    held, go = threading.Barrier(2), threading.Event()
+
+    def first(tx: Any) -> str:
+        count(storage.db._connection())
+        held.wait()
+        go.wait(10)
+        return "first"
+
+    def later_one(number: int) -> int:
+        count(storage.db._connection())
+        return storage.db.together(lambda tx: number)
+
+    with ThreadPoolExecutor(9) as pool:
+        leader = pool.submit(storage.db.together, first)
+        held.wait()
+        others = [pool.submit(later_one, number) for number in range(8)]
+        while len(storage.db._writes) < 8:
+            pass
+        go.set()
+        assert leader.result(10) == "first"
+        assert [other.result(10) for other in others] == list(range(8))
+    assert len(commits) == 2
+
+
+def test_one_that_fails_is_undone_alone(storage: Storage) -> None:
+    held, go = threading.Barrier(2), threading.Event()
+
+    def first(tx: Any) -> None:
+        held.wait()
+        go.wait(10)
+
+    def write(tx: Any, name: str, fails: bool) -> None:
+        tx.execute("UPDATE session SET sentence = sentence || :name", {"name": name})
+        if fails:
+            raise ZeroDivisionError
+
+    with ThreadPoolExecutor(4) as pool:
+        pool.submit(storage.db.together, first)
+        held.wait()
+        waiting = []
+        for name, fails in (("a", False), ("b", True), ("c", False)):
+            work = lambda tx, n=name, f=fails: write(tx, n, f)  # noqa: E731
+            waiting.append(pool.submit(storage.db.together, work))
+            while len(storage.db._writes) < len(waiting):
+                pass
+        go.set()
+        assert isinstance(waiting[1].exception(10), ZeroDivisionError)
+        assert waiting[0].exception(10) is waiting[2].exception(10) is None
+    assert storage.session.get().sentence == "not started yetac"
+
+
+def test_a_commit_that_fails_fails_for_all_who_shared_it(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database_module, "BUSY_TIMEOUT_S", 0.05)
+    with closing(sqlite3.connect(storage.db.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with ThreadPoolExecutor(3) as pool:
+            done = [pool.submit(storage.db.together, lambda tx: 1) for _ in range(3)]
+            assert all(isinstance(d.exception(30), StorageError) for d in done)
+        other.execute("ROLLBACK")
+    assert storage.db.together(lambda tx: 1) == 1

@@ -14,12 +14,17 @@ import secrets
 import sqlite3
 import threading
 import time
+from collections import deque
+from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from typing import Generic
+from typing import TypeVar
+from typing import cast
 
 from airbot.exceptions import StorageError
 from airbot.exceptions import WrongDatabase
@@ -33,6 +38,7 @@ from airbot.storage.schema import VERSION
 BUSY_TIMEOUT_S = 10.0
 LOCK_AGAIN_S = 0.002
 Params = Mapping[str, Any]
+T = TypeVar("T")
 
 
 def to_text(at: datetime | None) -> str | None:
@@ -80,6 +86,7 @@ class Database:
         self.path = path
         self._local = threading.local()
         self._thread_lock = threading.Lock()
+        self._writes: deque[Write[Any]] = deque()  # that wait for a shared commit
         self._all: list[sqlite3.Connection] = []
         with wrap_errors(self.path):
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -140,27 +147,67 @@ class Database:
         if joined is not None:
             yield joined
             return
-        with wrap_errors(self.path), self._write_lock():
-            connection = self._connection()
-            connection.execute("BEGIN IMMEDIATE")
-            self._local.transaction = Transaction(connection)
-            try:
-                yield self._local.transaction
-                connection.execute("COMMIT")
-            finally:
-                self._local.transaction = None
-                # After SQLITE_FULL it may already be rolled back.
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
+        with wrap_errors(self.path), self._write_lock(), self._begun() as transaction:
+            yield transaction
+
+    def together(self, work: Callable[[Transaction], T]) -> T:
+        """A small write that shares its commit with others that come meanwhile.
+
+        A commit waits for the disk; who gets the lock next commits for all who wait.
+        Each is done whole or not at all, and has its own exception.
+        """
+        joined = getattr(self._local, "transaction", None)
+        if joined is not None:
+            return work(joined)
+        mine = Write(work)
+        self._writes.append(mine)
+        with wrap_errors(self.path):
+            with self._thread_lock:
+                if not mine.is_done:
+                    self._write_all()
+            return mine.result()
+
+    def _write_all(self) -> None:
+        writes = [self._writes.popleft() for _ in range(len(self._writes))]
+        try:
+            with self._file_lock(), self._begun() as transaction:
+                for write in writes:
+                    write.run(transaction, alone=len(writes) == 1)
+        except BaseException as e:
+            for write in writes:
+                write.fail(e)
+            if not isinstance(e, Exception):
+                raise
+        finally:
+            for write in writes:
+                write.is_done = True
+
+    @contextmanager
+    def _begun(self) -> Iterator[Transaction]:
+        connection = self._connection()
+        connection.execute("BEGIN IMMEDIATE")
+        self._local.transaction = Transaction(connection)
+        try:
+            yield self._local.transaction
+            connection.execute("COMMIT")
+        finally:
+            self._local.transaction = None
+            # After SQLITE_FULL it may already be rolled back.
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
 
     @contextmanager
     def _write_lock(self) -> Iterator[None]:
-        with self._thread_lock:
-            self._wait_for_others()
-            try:
-                yield
-            finally:
-                fcntl.flock(self._lock_fd, fcntl.LOCK_UN)
+        with self._thread_lock, self._file_lock():
+            yield
+
+    @contextmanager
+    def _file_lock(self) -> Iterator[None]:
+        self._wait_for_others()
+        try:
+            yield
+        finally:
+            fcntl.flock(self._lock_fd, fcntl.LOCK_UN)
 
     def _wait_for_others(self) -> None:
         end = time.monotonic() + BUSY_TIMEOUT_S
@@ -223,6 +270,37 @@ class Transaction:
     def execute(self, sql: str, params: Params = {}) -> list[sqlite3.Row]:
         # fetchall: an open cursor of UPDATE ... RETURNING keeps the file locked.
         return self._connection.execute(sql, params).fetchall()
+
+
+class Write(Generic[T]):
+    """A write that waits for a commit, and then what came of it."""
+
+    def __init__(self, work: Callable[[Transaction], T]) -> None:
+        self._work = work
+        self._done: T | None = None
+        self._error: BaseException | None = None
+        self.is_done = False
+
+    def run(self, transaction: Transaction, alone: bool) -> None:
+        """An exception of the work undoes this work alone."""
+        if alone:
+            self._done = self._work(transaction)
+            return
+        transaction.execute("SAVEPOINT write")
+        try:
+            self._done = self._work(transaction)
+        except Exception as e:
+            self._error = e
+            transaction.execute("ROLLBACK TO write")
+        transaction.execute("RELEASE write")
+
+    def fail(self, error: BaseException) -> None:
+        self._error = self._error or error
+
+    def result(self) -> T:
+        if self._error is not None:
+            raise self._error
+        return cast(T, self._done)
 
 
 def _open_private(path: Path) -> int:

@@ -79,7 +79,7 @@ class Desk:
                    o.attempts, o.created_at, o.next_attempt_at, o.send_started_at,
                    o.processed_at, o.site_message_id, o.parked, o.last_error
             FROM queue_outbox o LEFT JOIN threads h ON h.id = o.thread_id
-            ORDER BY o.created_at DESC, o.rowid DESC LIMIT :limit
+            ORDER BY o.rowid DESC LIMIT :limit
             """,
             {"limit": limit},
         )

@@ -64,42 +64,17 @@ class Outbox:
 
         The answer to a turn that was closed meanwhile is kept as `cancelled`.
         """
-        with self._db.transaction() as tx:
-            held = tx.execute(
-                "SELECT * FROM queue_outbox WHERE turn_id = :id", {"id": turn.id}
-            )
-            if held:
-                return reply_from_row(held[0])
-            opened = tx.execute(
-                """
-                UPDATE turns SET status = 'answered', reason = 'the AI answered',
-                    changed_at = :now
-                WHERE id = :id AND status IN ('new', 'asked') RETURNING id
-                """,
-                {"id": turn.id, "now": to_text(now)},
-            )
-            reason = None if opened else _why_closed(tx, turn.id)
-            return _insert(tx, turn.thread_id, turn.id, message, sender, now, reason)
+        return self._db.together(
+            lambda tx: _enqueue(tx, turn, message, sender, now),
+        )
 
     def enqueue_without_turn(
         self, thread_id: str, message: str, sender: str, now: datetime
     ) -> Reply:
         """Queue a message for a thread in which no turn was ever formed."""
-        with self._db.transaction() as tx:
-            held = tx.execute(
-                """
-                SELECT * FROM queue_outbox WHERE thread_id = :thread_id
-                    AND turn_id IS NULL AND message = :message AND created_at >= :since
-                """,
-                {
-                    "thread_id": thread_id,
-                    "message": message,
-                    "since": to_text(now - SAME_TEXT_WITHIN),
-                },
-            )
-            if held:
-                return reply_from_row(held[0])
-            return _insert(tx, thread_id, None, message, sender, now, None)
+        return self._db.together(
+            lambda tx: _enqueue_without_turn(tx, thread_id, message, sender, now)
+        )
 
     def claim_next(
         self, now: datetime, per_thread_hour: int, per_hour: int
@@ -278,6 +253,43 @@ class Outbox:
         with self._db.transaction() as tx:
             (row,) = tx.execute(sql, {"id": reply.id, **params})
         return reply_from_row(row)
+
+
+def _enqueue(
+    tx: Transaction, turn: Turn, message: str, sender: str, now: datetime
+) -> Reply:
+    held = tx.execute("SELECT * FROM queue_outbox WHERE turn_id = :id", {"id": turn.id})
+    if held:
+        return reply_from_row(held[0])
+    opened = tx.execute(
+        """
+        UPDATE turns SET status = 'answered', reason = 'the AI answered',
+            changed_at = :now
+        WHERE id = :id AND status IN ('new', 'asked') RETURNING id
+        """,
+        {"id": turn.id, "now": to_text(now)},
+    )
+    reason = None if opened else _why_closed(tx, turn.id)
+    return _insert(tx, turn.thread_id, turn.id, message, sender, now, reason)
+
+
+def _enqueue_without_turn(
+    tx: Transaction, thread_id: str, message: str, sender: str, now: datetime
+) -> Reply:
+    held = tx.execute(
+        """
+        SELECT * FROM queue_outbox WHERE thread_id = :thread_id
+            AND turn_id IS NULL AND message = :message AND created_at >= :since
+        """,
+        {
+            "thread_id": thread_id,
+            "message": message,
+            "since": to_text(now - SAME_TEXT_WITHIN),
+        },
+    )
+    if held:
+        return reply_from_row(held[0])
+    return _insert(tx, thread_id, None, message, sender, now, None)
 
 
 def _why_closed(tx: Transaction, turn_id: str) -> str:

@@ -139,9 +139,9 @@ CREATE INDEX guest_texts ON messages (sent_at, position)
 CREATE INDEX guest_texts_left ON messages (sent_at, thread_id)
     WHERE direction = 'inbound' AND kind = 'text' AND turn_id IS NULL;
 CREATE INDEX turns_by_status ON turns (status, changed_at);
-CREATE INDEX outbox_by_time ON queue_outbox (created_at);
-CREATE INDEX outbox_by_press ON queue_outbox (send_started_at, thread_id);
-CREATE INDEX outbox_of_thread ON queue_outbox (thread_id, status);
+CREATE INDEX outbox_by_press ON queue_outbox (send_started_at, thread_id)
+    WHERE send_started_at IS NOT NULL;
+CREATE INDEX outbox_of_thread ON queue_outbox (thread_id);
 """
 
 MIGRATIONS: tuple[str, ...] = (FIRST, SECOND, THIRD)
