@@ -92,6 +92,27 @@ def test_nasty_texts_stand_there_exactly(opened: Desk) -> None:
     assert opened.posted() == list(NASTY.values())
 
 
+BANNER = """
+() => {
+  const banner = document.body.appendChild(document.createElement("div"));
+  banner.style = "position: fixed; inset: 0; background: #fff8; z-index: 9999";
+}
+"""
+
+
+def test_a_banner_over_the_send_button_does_not_hold_it_up(
+    opened: Desk, browser: Browser
+) -> None:
+    opened.airbnb.type_reply(REPLY)
+    with browser.job("covering", 5):
+        assert not browser.tab.is_covered(pages.SEND_BUTTON)
+        browser.tab.probe(BANNER)
+        assert browser.tab.is_covered(pages.SEND_BUTTON)
+    opened.airbnb.check_typed(opened.thread.id, REPLY)
+    opened.airbnb.press_send()
+    assert opened.posted() == [REPLY]
+
+
 def test_an_old_draft_is_emptied_first(opened: Desk, browser: Browser) -> None:
     with browser.job("typing a draft", 5):
         browser.tab.type_text(pages.COMPOSER, "An old draft\nof the host's")
