@@ -163,7 +163,7 @@ def test_killed_at_two_hundred_random_moments(tmp_path):
 
 
 def test_every_commit_of_the_program_is_a_named_point():
-    """Commits of the command line's verbs and of housekeeping are no part of the loop."""
+    """Commits of a person's verbs and of housekeeping are no part of the loop."""
     apart = {"turns.expire", "outbox.enqueue_without_turn", "outbox.fail"}
     apart |= {"session.set_state", "inbox.prune", "outbox.release"}
     apart |= {"turns.ask_again", "turns.close"}

@@ -294,7 +294,7 @@ def test_a_pause_survives_a_restart_and_nothing_reaches_the_site(
     assert storage.session.get().state == trouble
 
 
-def test_after_reconnect_young_replies_go_out_and_old_ones_are_cancelled_with_the_reason(
+def test_after_reconnect_young_replies_go_out_and_old_ones_are_cancelled(
     site, ai, daemon, run, tmp_path
 ):
     old, young = site.add_thread(guest="Maya"), site.add_thread(guest="Noor")

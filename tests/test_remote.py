@@ -17,7 +17,6 @@ from typing import Any
 import pytest
 import requests
 from playwright.sync_api import BrowserContext
-from playwright.sync_api import Page
 from playwright.sync_api import sync_playwright
 from test_daemon import Airbot
 from test_daemon import daemon as daemon  # noqa: F401
@@ -504,7 +503,7 @@ def log_in(person: Person, password: str = PASSWORD) -> None:
 
 
 def code_page(site: AirbnbSite) -> str:
-    """The page that asks for the code, as another browser gets it after the same post."""
+    """The page that asks for the code, as another browser gets it after that post."""
     form = {"redirect_url": "/hosting/messages", "password": PASSWORD}
     return requests.post(f"{site.url}/login", data=form, timeout=5).text
 

@@ -3,7 +3,7 @@
 Chromium's own screencast: a picture comes when something changes, and the next one only
 when the one before was acknowledged. The newest page is shown: a login in a pop-up is a
 page of its own. Everything here belongs inside a `Browser.job`, and fails silently: a
-pop-up that has just closed is no error, and whether the browser lives is asked elsewhere.
+pop-up that has just closed is no error; whether the browser lives is asked elsewhere.
 """
 
 from __future__ import annotations

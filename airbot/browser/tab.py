@@ -70,7 +70,7 @@ box => {
 }
 """
 
-# What a click on its middle would meet is the element itself, or something inside of it.
+# A click on its middle should meet the element itself, or something inside of it.
 IS_COVERED = """
 element => {
   const box = element.getBoundingClientRect();

@@ -201,7 +201,7 @@ def _invitation(host: str, port: int, token: str) -> Iterator[str]:
         yield "On another machine or a phone, first make a way here with SSH:"
         yield f"  ssh -N -L {port}:{shown}:{port} {person}@{socket.gethostname()}"
     else:
-        yield "From outside it goes through what gives it TLS, with the same /?token=..."
+        yield "From outside it goes through what has TLS, with the same /?token=..."
     yield "I wait for the inbox; after 15 minutes without anybody at the page I end."
 
 

@@ -2,7 +2,7 @@
 
     GET  /?token=...     once: a cookie takes over from the address
     GET  /               the page
-    GET  /frame?after=7  the next picture as a JPEG, waited for; 204 when nothing changed
+    GET  /frame?after=7  the next picture, a JPEG, waited for; 204 when nothing changed
     POST /input          {"page": "k3f9", "number": 4, "acts": [{"kind": "key", ...}]}
 
 Nothing else. Whoever has the page has the host's account: the token is for one viewer,

@@ -50,8 +50,8 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
 }
 POLICY = (
-    "default-src 'none'; img-src blob: data:; connect-src 'self'; frame-ancestors 'none'; "
-    "base-uri 'none'; form-action 'none'; "
+    "default-src 'none'; img-src blob: data:; connect-src 'self'; "
+    "frame-ancestors 'none'; base-uri 'none'; form-action 'none'; "
     "script-src 'nonce-{0}'; style-src 'nonce-{0}'"
 )
 
@@ -240,4 +240,4 @@ def _error_page(e: HTTPError) -> bytes:
     for name, value in HEADERS.items():
         e.set_header(name, value)
     e.content_type = "text/plain; charset=utf-8"
-    return SENTENCES.get(e.status_code, e.status_line).encode()
+    return str(SENTENCES.get(e.status_code, e.status_line)).encode()

@@ -27,8 +27,8 @@ def sync_cursor(number: str) -> str:
 
 
 def segment(messages: list[Message], older: bool) -> Json:
-    ids = [message.id for message in messages] or [None]
-    cursors = [sync_cursor(message.id) for message in messages] or [None]
+    ids: list[str | None] = [message.id for message in messages] or [None]
+    cursors: list[str | None] = [sync_cursor(m.id) for m in messages] or [None]
     return {
         "__typename": "MessagesSegment",
         "messages": [message_node(message) for message in messages],

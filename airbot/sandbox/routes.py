@@ -34,7 +34,7 @@ _KINDS = {".js": "text/javascript", ".css": "text/css"}
 
 def _html(name: str, **values: Any) -> str:
     source = (_FOLDER / name).read_text(encoding="utf-8")
-    return bottle.SimpleTemplate(source).render(**values)
+    return str(bottle.SimpleTemplate(source).render(**values))
 
 
 def _redirect(to: str, status: int = 302) -> bottle.HTTPResponse:
@@ -119,7 +119,7 @@ class Pages:
 
     def _here(self) -> str:
         query = bottle.request.query_string
-        return bottle.request.path + ("?" + query if query else "")
+        return str(bottle.request.path) + (f"?{query}" if query else "")
 
     def _config(self) -> dict[str, Any]:
         site = self.site
@@ -138,7 +138,7 @@ class Pages:
 
     def switches(self, press: bool = False) -> dict[str, Any]:
         """What the page's script must know now; `press`: Send has just been pressed."""
-        known = {
+        known: dict[str, Any] = {
             "composer": self.trouble.composer,
             "markupGone": self.trouble.markup_gone,
             "sendChallenge": self.trouble.challenged("send"),

@@ -50,11 +50,11 @@ def inbox(
         page = threads[start : start + rows]
         more = start + rows < len(threads)
         items = _connection(world, page, priority, start, more)
-        inbox_json = {
+        inbox_json: Json = {
             "__typename": "MessagingInbox",
             "id": global_id("MessagingInbox", world.host.id),
         }
-        viewer = {
+        viewer: Json = {
             "__typename": "Viewer",
             "id": global_id("Viewer", world.host.id),
             "messagingInbox": inbox_json,

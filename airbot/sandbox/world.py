@@ -142,7 +142,7 @@ class World:
         hosted: bool,
         coguests: Iterable[Account],
         cohosts: Iterable[Account],
-        **shown: str,
+        **shown: Any,
     ) -> Thread:
         """`other` is the guest of a hosted thread, the host of an own trip."""
         me, others = ("HOST", "GUEST") if hosted else ("GUEST", "HOST")

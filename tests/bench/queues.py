@@ -1,7 +1,7 @@
 """Durable enqueues a second, beside three queues of others on SQLite.
 
-Each commit is flushed to the disk (`synchronous=FULL`), everywhere. From one thread, and
-from as many as the webhook has.
+Each commit is flushed to the disk (`synchronous=FULL`), everywhere. From one thread,
+and from as many as the webhook has.
 """
 
 from __future__ import annotations
