@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from dataclasses import field
 from datetime import datetime
+from typing import Any
 
 #: participantRole -> productRole, roleDescription, userRoleForLogging.
 #: CO_HOST's product role and number are not attested.
