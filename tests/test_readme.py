@@ -237,8 +237,8 @@ def test_every_block_says_whether_it_is_run() -> None:
     unmarked = [b.text for b in BLOCKS if b.kind is None]
     assert not unmarked
     assert not [b for b in BLOCKS if b.kind == "not run" and "needs" not in b.name]
-    known = "curl-ai curl-callback demo demo-stays desk env example-ai settings sql"
-    known += " template tests"
+    known = "backup curl-ai curl-callback demo demo-stays desk env example-ai restore"
+    known += " settings sql template tests"
     assert {b.name for b in BLOCKS if b.kind == "run"} == set(known.split())
     known = "callback demo help log"
     assert {b.name for b in BLOCKS if b.kind == "output"} == set(known.split())
@@ -599,6 +599,27 @@ def test_the_commands_for_people_work_as_printed(desk: Shell, storage: Storage) 
     assert "reply 0d7c1d52 is pending" in output
     assert "reply a1b2c3d4 is failed" in output
     assert not storage.outbox.with_status("uncertain")
+
+
+def test_a_backup_and_the_way_back_work_as_printed(
+    desk: Shell, storage: Storage, tmp_path: Path
+) -> None:
+    desk.stand_in(tmp_path / "bin" / "systemctl", "#!/bin/sh\n")
+    backup, restore = (
+        block("run", name).replace("/var/lib/airbot", str(tmp_path))
+        for name in ("backup", "restore")
+    )
+    desk.run(backup)
+    assert (tmp_path / "backup.db").stat().st_mode & 0o777 == 0o600
+    before = storage.desk.counts()
+    (reply,) = storage.outbox.with_status("uncertain")
+    storage.desk.resolve_reply(reply.id, False, utcnow())
+    assert storage.desk.counts() != before
+    storage.close()
+    desk.run(restore)
+    again = Storage(storage.path)
+    assert again.desk.counts() == before
+    again.close()
 
 
 def test_the_three_queries_work_as_printed(desk: Shell, storage: Storage) -> None:

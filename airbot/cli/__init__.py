@@ -140,6 +140,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "outbox retry": _desk("outbox_retry"),
     "outbox cancel": _desk("outbox_cancel"),
     "outbox resolve": _desk("outbox_resolve"),
+    "backup": _desk("backup"),
     "reconnect": _reconnect,
     "install-browser": _install_browser,
     "demo": _demo,

@@ -54,6 +54,13 @@ def outbox(config: Config, parsed: argparse.Namespace) -> int:
     return DONE
 
 
+def backup(config: Config, parsed: argparse.Namespace) -> int:
+    with _opened(config) as storage:
+        storage.back_up(parsed.file)
+    print(f"the database is copied to {parsed.file}")
+    return DONE
+
+
 def messages_retry(config: Config, parsed: argparse.Namespace) -> int:
     with _opened(config) as storage:
         turn = storage.desk.retry_turn(parsed.id, _oldest(storage, config), utcnow())

@@ -46,6 +46,8 @@ def make_parser() -> argparse.ArgumentParser:
         help="reconnect.host is no loopback address, but TLS is before it",
     )
     _add_desk(commands)
+    backup = _command(commands, "backup", "copy the database, while airbot runs")
+    backup.add_argument("file", type=Path, metavar="FILE", help="replaced if it exists")
     _command(commands, "install-browser", "get a Chromium, whichever way works")
     demo = _command(commands, "demo", "the whole loop on a simulated Airbnb")
     # SUPPRESS: the default would undo a --once in front of the command.

@@ -68,6 +68,10 @@ class Storage:
         self.db.shrink_log()
         return pruned
 
+    def back_up(self, path: Path) -> None:
+        """A whole copy while others go on; in the place of an older one."""
+        self.db.back_up(path)
+
     def copy_to(self, path: Path) -> None:
         """A whole copy, as of now, in a new file."""
         self.db.copy_to(path)

@@ -137,6 +137,19 @@ class Database:
             os.close(_open_private(path))
             self._connection().execute("VACUUM INTO :path", {"path": str(path)})
 
+    def back_up(self, path: Path) -> None:
+        """A whole copy in the place of an older one, which stays if this fails."""
+        with wrap_errors(path):
+            if path.exists() and os.path.samefile(path, self.path):
+                raise StorageError(f"{path} is the database itself")
+            fresh = path.with_name(path.name + ".new")
+            fresh.unlink(missing_ok=True)
+        self.copy_to(fresh)
+        with wrap_errors(path):
+            with open(fresh, "rb") as file:
+                os.fsync(file.fileno())
+            os.replace(fresh, path)
+
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
         """One write, under the lock of all processes; rolled back on any exception.
