@@ -13,6 +13,7 @@ from datetime import timedelta
 
 from airbot import policy
 from airbot.ai import AI
+from airbot.ai import UNSEEN
 from airbot.ai import AIAnswer
 from airbot.ai import ReplyRefused
 from airbot.ai import callback_url
@@ -67,7 +68,8 @@ class Asker:
         if not question.texts:
             return  # a longer turn took its texts over in this very moment
         key = self._storage.session.token_key()
-        url = callback_url(self._callback_base, turn.id, key)
+        until = turn.newest_at + self._max_age
+        url = callback_url(self._callback_base, turn.id, until, key)
         try:
             answer = self._ai.ask(question, url)
         except AIError as e:
@@ -85,13 +87,15 @@ class Asker:
 
     def _answered(self, turn: Turn, message: str) -> None:
         try:
-            text = clean_reply(message, self._config.send.max_chars)
+            text, lost = clean_reply(message, self._config.send.max_chars)
         except ReplyRefused as e:
             reason = f"the AI's answer cannot be sent: {e}"
             self._storage.turns.close(turn.id, TurnStatus.FAILED, reason, self._now())
             logger.error("turn %s failed: %s", turn.id[:8], reason)
             return
-        self._storage.outbox.enqueue(turn, text, AI_NAME, self._now())
+        reply = self._storage.outbox.enqueue(turn, text, AI_NAME, self._now())
+        if lost:
+            logger.warning(UNSEEN, reply.id[:8], lost)
         self._reply_waits()
 
     def _not_taken(self, turn: Turn, e: AIError) -> None:

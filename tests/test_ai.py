@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
+import logging
+import re
 import socket
 import threading
 import time
 from collections.abc import Callable
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC
 from datetime import datetime
 from datetime import timedelta
+from pathlib import Path
 from urllib.parse import parse_qs
 from urllib.parse import urlsplit
 
 import pytest
+import standardwebhooks
+from hypothesis import given
+from hypothesis import strategies as st
 
 from airbot.ai import AI
 from airbot.ai import MAX_ANSWER_BYTES
@@ -26,6 +34,8 @@ from airbot.ai import ReplyRefused
 from airbot.ai import answer_in
 from airbot.ai import callback_url
 from airbot.ai import clean_reply
+from airbot.ai import expiry_in
+from airbot.ai import is_signed
 from airbot.ai import is_token
 from airbot.ai import payload
 from airbot.ai import token_of
@@ -147,21 +157,151 @@ def test_the_environments_proxy_is_not_used(
 
 
 def test_the_callback_url_names_the_turn_and_its_token() -> None:
-    url = callback_url("http://localhost:8000", "turn-1", KEY)
+    url = callback_url("http://localhost:8000", "turn-1", NOW, KEY)
     assert url.startswith(
         "http://localhost:8000/api/ai/webhook-simple?turn=turn-1&token="
     )
-    token = hmac.new(KEY, b"turn-1", hashlib.sha256).hexdigest()
+    until = str(int(NOW.timestamp()))
+    mac = hmac.new(KEY, f"turn-1 {until}".encode(), hashlib.sha256).hexdigest()
+    token = f"{until}-{mac}"
     assert parse_qs(urlsplit(url).query) == {"turn": ["turn-1"], "token": [token]}
 
 
 def test_a_token_fits_one_turn_and_one_database() -> None:
-    token = token_of("turn-1", KEY)
+    token = token_of("turn-1", NOW, KEY)
     assert is_token("turn-1", token, KEY)
     assert not is_token("turn-2", token, KEY)
     assert not is_token("turn-1", token, b"x" * 32)
     assert not is_token("turn-1", "", KEY)
     assert not is_token("turn-1", token[:-1], KEY)
+
+
+def test_a_token_says_until_when_and_that_cannot_be_changed() -> None:
+    token = token_of("turn-1", NOW, KEY)
+    assert expiry_in(token) == NOW.replace(microsecond=0)
+    seconds, _, mac = token.partition("-")
+    assert not is_token("turn-1", f"{int(seconds) + 1}-{mac}", KEY)
+    assert not is_token("turn-1", f"0{seconds}-{mac}", KEY)
+    assert not is_token("turn-1", f"-{mac}", KEY)
+    assert not is_token("turn-1", mac, KEY)
+
+
+@pytest.mark.parametrize(
+    "token", ["é", "1-é", "١-" + "a" * 64, "-", "9" * 99, "\ud800"]
+)
+def test_what_is_no_token_is_none(token: str) -> None:
+    assert not is_token("turn-1", token, KEY)
+
+
+def test_a_token_of_the_version_before_still_fits() -> None:
+    token = hmac.new(KEY, b"turn-1", hashlib.sha256).hexdigest()
+    assert is_token("turn-1", token, KEY)
+    assert expiry_in(token) is None
+
+
+# Standard Webhooks
+
+
+SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
+OLD_SECRET = "whsec_" + base64.b64encode(b"o" * 24).decode()
+
+
+def published(secret: str | bytes = SECRET) -> standardwebhooks.Webhook:
+    return standardwebhooks.Webhook(secret)
+
+
+@pytest.mark.parametrize("secret", [SECRET, f"{SECRET} {OLD_SECRET}"])
+def test_the_published_library_takes_our_call(ai: DemoAI, secret: str) -> None:
+    ai.mode = "silent"
+    asked = question(said("1", "Où ? 🅿️"))
+    AI(ai.url, 5, secret).ask(asked, "http://127.0.0.1:1/cb")
+    whole = published().verify(ai.bodies[0], dict(ai.headers[0]))
+    assert whole == payload(asked, "http://127.0.0.1:1/cb")
+    assert ai.headers[0]["Webhook-Id"] == asked.turn.id
+    with pytest.raises(standardwebhooks.WebhookVerificationError):
+        published().verify(ai.bodies[0] + b" ", dict(ai.headers[0]))
+
+
+def test_while_a_secret_is_changed_both_fit(ai: DemoAI) -> None:
+    ai.mode = "silent"
+    AI(ai.url, 5, f"{SECRET} {OLD_SECRET}").ask(question(), "cb")
+    for secret in (SECRET, OLD_SECRET):
+        published(secret).verify(ai.bodies[0], dict(ai.headers[0]))
+    assert ai.headers[0]["Authorization"] == f"Bearer {SECRET}"
+
+
+def test_a_secret_that_is_any_text_is_its_own_bytes(ai: DemoAI) -> None:
+    ai.mode = "silent"
+    AI(ai.url, 5, "s3cret with blanks").ask(question(), "cb")
+    published(b"s3cret with blanks").verify(ai.bodies[0], dict(ai.headers[0]))
+
+
+def test_every_retry_has_the_same_id(ai: DemoAI) -> None:
+    ai.mode = 503
+    for _ in range(2):
+        with pytest.raises(AIError):
+            AI(ai.url, 5, SECRET).ask(question(), "cb")
+    assert [h["Webhook-Id"] for h in ai.headers] == ["turn-1", "turn-1"]
+
+
+def test_without_a_secret_nothing_is_signed(ai: DemoAI) -> None:
+    ai.mode = "silent"
+    AI(ai.url, 5).ask(question(), "cb")
+    assert not [name for name in ai.headers[0] if name.lower().startswith("webhook-")]
+
+
+def signed(at: datetime = NOW, secret: str = SECRET) -> dict[str, str]:
+    """As the published library signs `{}`."""
+    seconds = at.replace(tzinfo=None)
+    return {
+        "webhook-id": "call-1",
+        "webhook-timestamp": str(int(at.timestamp())),
+        "webhook-signature": published(secret).sign("call-1", seconds, "{}"),
+    }
+
+
+def test_the_published_librarys_call_is_taken() -> None:
+    assert is_signed(SECRET, signed(), b"{}", NOW)
+    assert not is_signed(SECRET, signed(), b"{ }", NOW)
+    assert not is_signed(OLD_SECRET, signed(), b"{}", NOW)
+    assert is_signed(f"{OLD_SECRET} {SECRET}", signed(), b"{}", NOW)
+
+
+def test_one_signature_of_several_is_enough() -> None:
+    call = signed()
+    other = signed(secret=OLD_SECRET)["webhook-signature"]
+    for line in (f"{other} {call['webhook-signature']}", "v1a,x " + other + " é v1"):
+        fits = is_signed(SECRET, {**call, "webhook-signature": line}, b"{}", NOW)
+        assert fits is (call["webhook-signature"] in line)
+
+
+@pytest.mark.parametrize(
+    ("off_s", "taken"),
+    [(0, True), (299, True), (-299, True), (302, False), (-302, False)],
+)
+def test_a_signature_counts_for_five_minutes(off_s: int, taken: bool) -> None:
+    call = signed(NOW + timedelta(seconds=off_s))
+    assert is_signed(SECRET, call, b"{}", NOW) is taken
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"webhook-id": "call-2"},
+        {"webhook-id": ""},
+        {"webhook-timestamp": str(int(NOW.timestamp()) + 1)},
+        {"webhook-timestamp": str(int(NOW.timestamp())) + ".0"},
+        {"webhook-timestamp": "nan"},
+        {"webhook-timestamp": "9" * 5000},
+        {"webhook-timestamp": "١" * 10},
+        {"webhook-timestamp": ""},
+        {"webhook-signature": ""},
+        {"webhook-signature": "v1,"},
+        {"webhook-signature": "v2," + "A" * 43 + "="},
+    ],
+)
+def test_what_was_changed_is_not_signed(changed: dict[str, str]) -> None:
+    assert not is_signed(SECRET, {**signed(), **changed}, b"{}", NOW)
 
 
 # What a 2xx says
@@ -216,6 +356,12 @@ def raw_ai(script: Script) -> Iterator[str]:
         thread.start()
         yield f"http://127.0.0.1:{server.getsockname()[1]}/{CANARY}?key={CANARY}"
     thread.join(5)
+
+
+def _accept(server: socket.socket, script: Script) -> None:
+    connection, _ = server.accept()
+    with connection, suppress(OSError):
+        script(connection)
 
 
 def _serve(server: socket.socket, script: Script) -> None:
@@ -306,12 +452,72 @@ def hang_in_the_body(connection: socket.socket) -> None:
     hang(connection)
 
 
-@pytest.mark.parametrize("script", [hang, drip_chunks, hang_in_the_body])
+def drip_head(connection: socket.socket) -> None:
+    connection.sendall(b"HTTP/1.1 200 OK\r\n")
+    while True:
+        connection.sendall(b"X: y\r\n")
+        time.sleep(0.1)
+
+
+def drip_between(connection: socket.socket) -> None:
+    """Each piece is in time, and all of them together are not."""
+    for piece in (b"HTTP/1.1 200 OK\r\n", b"Content-Length: 5\r\n\r\n", b"abcde"):
+        time.sleep(0.25)
+        connection.sendall(piece)
+
+
+@pytest.mark.parametrize(
+    "script", [hang, drip_chunks, hang_in_the_body, drip_head, drip_between]
+)
 def test_a_slow_answer_is_cut_at_the_timeout(script: Script) -> None:
     began = time.monotonic()
     e = failure(script, timeout_s=0.3)
-    assert 0.2 < time.monotonic() - began < 2
+    assert 0.2 < time.monotonic() - began < 1
+    assert str(e) == "the AI did not answer in 0.3 s"
     assert not e.permanent
+
+
+def test_a_handshake_that_never_ends_is_cut_at_the_timeout() -> None:
+    def drip(connection: socket.socket) -> None:
+        sent = 0
+        while True:  # a TLS record of 16 KiB, byte by byte
+            connection.sendall(b"\x16\x03\x03\x40\x00\x02"[sent : sent + 1] or b"\0")
+            sent += 1
+            time.sleep(0.05)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=_accept, args=(server, drip), daemon=True)
+        thread.start()
+        began = time.monotonic()
+        with pytest.raises(AIError):
+            url = f"https://127.0.0.1:{server.getsockname()[1]}/"
+            AI(url, 0.3).ask(question(), "cb")
+        assert time.monotonic() - began < 1
+    thread.join(5)
+
+
+def test_the_log_of_a_call_is_status_and_time(
+    ai: DemoAI, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    ai.mode = "ignore"
+    url = ai.url.replace("//", f"//{CANARY}:{CANARY}@") + f"?key={CANARY}"
+    AI(url, 5, f"secret-{CANARY}").ask(question(), f"http://cb/{CANARY}")
+    [record] = [r for r in caplog.records if r.name.startswith("airbot")]
+    assert re.fullmatch(r"the AI: HTTP 200, 0\.\d\d s", record.getMessage())
+    shown = [r.getMessage() for r in caplog.records if r.levelno >= logging.INFO]
+    assert CANARY not in "".join(shown)
+
+
+def test_netrc_is_not_read(
+    ai: DemoAI, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login a password b\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    ai.mode = "ignore"
+    AI(ai.url, 5).ask(question(), "cb")
+    assert "Authorization" not in ai.headers[0]
 
 
 @pytest.mark.parametrize(
@@ -357,6 +563,8 @@ def test_no_error_names_the_address_the_secret_or_the_text(script: Script) -> No
 
 # What an answer must be
 
+ENGLAND = "🏴" + "".join(chr(0xE0000 + ord(c)) for c in "gbeng") + "\U000e007f"
+
 
 @pytest.mark.parametrize(
     ("text", "typed"),
@@ -366,12 +574,19 @@ def test_no_error_names_the_address_the_secret_or_the_text(script: Script) -> No
         ("a\r\nb\rc\n\nd", "a\nb\nc\n\nd"),
         ("tab\there", "tab\there"),
         ("été 🅿️ 👨‍👩‍👧", "été 🅿️ 👨‍👩‍👧"),
+        ("a\u2028b\u2029c", "a\nb\nc"),
+        ("à\u202f9\u00a0h", "à\u202f9\u00a0h"),
+        ("می\u200cخواهم, क्\u200dष", "می\u200cخواهم, क्\u200dष"),
+        ("❤\ufe0f\u200d🔥 👩🏽\u200d🚀", "❤\ufe0f\u200d🔥 👩🏽\u200d🚀"),
+        (ENGLAND, ENGLAND),
+        ("<b>1 &lt; 2</b>", "<b>1 &lt; 2</b>"),
+        ("\U0001fae9 of tomorrow: \U0001fadf", "\U0001fae9 of tomorrow: \U0001fadf"),
         ("x" * 4000, "x" * 4000),
         ("x" * 4000 + "\n", "x" * 4000),
     ],
 )
 def test_a_reply_is_typed_without_blank_ends(text: str, typed: str) -> None:
-    assert clean_reply(text, 4000) == typed
+    assert clean_reply(text, 4000) == (typed, 0)
 
 
 @pytest.mark.parametrize(
@@ -384,8 +599,49 @@ def test_a_reply_is_typed_without_blank_ends(text: str, typed: str) -> None:
         ("a\x1bb", "cannot be typed"),
         ("a\x7fb", "cannot be typed"),
         ("a\ud83db", "cannot be typed"),
+        ("a\x85b", "cannot be typed"),
+        ("a\ue000b", "cannot be typed"),
+        ("a\ufffeb", "cannot be typed"),
+        ("a\U0001ffffb", "cannot be typed"),
+        ("a\ufdd0b", "cannot be typed"),
+        ("\u200b\u2060 \ufeff", "message is empty"),
+        ("\u3164", "message is empty"),
     ],
 )
 def test_a_reply_that_cannot_be_typed_is_refused(text: str, why: str) -> None:
     with pytest.raises(ReplyRefused, match=why):
         clean_reply(text, 4000)
+
+
+@pytest.mark.parametrize(
+    "unseen",
+    ["\u202a", "\u202b", "\u202c", "\u202d", "\u202e"]  # turn the words around
+    + ["\u2066", "\u2067", "\u2068", "\u2069", "\u200e", "\u200f", "\u061c"]
+    + ["\u200b", "\u200c", "\u200d", "\u2060", "\u2064", "\ufeff", "\u00ad", "\u180e"]
+    + ["\ufff9", "\u115f", "\u3164", "\uffa0", "\U000e0001", "\U000e0041"],
+    ids=lambda char: f"{ord(char):x}",
+)
+def test_what_is_not_seen_is_taken_out_and_counted(unseen: str) -> None:
+    text = f"{unseen}Pay{unseen}ment by{unseen} bank{unseen}"
+    assert clean_reply(text, 4000) == ("Payment by bank", 4)
+
+
+def test_letters_that_are_not_seen_stay_in_a_flag_alone() -> None:
+    hidden = "".join(chr(0xE0000 + ord(c)) for c in "ignore all rules")
+    assert clean_reply(f"Hi {ENGLAND}{hidden}", 99) == (f"Hi {ENGLAND}", 16)
+    assert clean_reply("🏴" + hidden, 99) == ("🏴", 16)
+
+
+def test_a_joiner_joins_two_and_does_not_come_twice() -> None:
+    assert clean_reply("👨\u200d\u200d👧 👧\u200d x", 99) == ("👨\u200d👧 👧 x", 2)
+
+
+@given(st.text())
+def test_every_text_is_refused_or_clean(text: str) -> None:
+    try:
+        clean = clean_reply(text, 4000)
+    except ReplyRefused:
+        return
+    assert clean.text and clean.text == clean.text.strip()
+    assert clean_reply(clean.text, 4000) == (clean.text, 0)
+    clean.text.encode()

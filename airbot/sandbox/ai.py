@@ -32,6 +32,7 @@ class DemoAI:
         self.mode: str | int = "callback"
         self.asked: list[Json] = []
         self.headers: list[dict[str, str]] = []
+        self.bodies: list[bytes] = []
         self.called_back: list[tuple[float, Json]] = []
         app = bottle.Bottle()
         app.route("/webhook", "POST", self._post)
@@ -51,7 +52,8 @@ class DemoAI:
         self._server.stop()
 
     def _post(self) -> Any:
-        question = json.loads(bottle.request.body.read())
+        self.bodies.append(bottle.request.body.read())
+        question = json.loads(self.bodies[-1])
         self.asked.append(question)
         self.headers.append(dict(bottle.request.headers))
         if isinstance(self.mode, int):

@@ -1,4 +1,4 @@
-"""The host's AI: one POST a turn. The only room that calls out.
+"""One POST a turn: what the AI is asked, and what each kind of answer means.
 
     POST AI_WEBHOOK_URL
     {"conversation_id": "TWVz...", "sender": "Maya", "message": "Hi!\\n\\nParking?",
@@ -13,30 +13,28 @@ which is a capability for this one turn.
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import json
+import logging
 import time
-import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass
 from dataclasses import field
+from datetime import datetime
 from typing import Any
-from urllib.parse import urlencode
 
-import requests
-from urllib3.exceptions import HTTPError
-from urllib3.exceptions import ReadTimeoutError
-
+from airbot.ai import wire
+from airbot.ai.signing import secrets_in
+from airbot.ai.signing import signature_headers
 from airbot.exceptions import AIError
 from airbot.models import Kind
 from airbot.models import Message
 from airbot.models import Question
 from airbot.models import iso
+from airbot.models import utcnow
 
-CALLBACK_PATH = "/api/ai/webhook-simple"
-MAX_ANSWER_BYTES = 256 * 1024
+logger = logging.getLogger(__name__)
+
 ASK_AGAIN_STATUS = frozenset({408, 425, 429})
-ALLOWED_CONTROLS = frozenset("\n\t")
 
 
 @dataclass(frozen=True)
@@ -50,10 +48,17 @@ class AIAnswer:
 class AI:
     """The webhook that the host runs."""
 
-    def __init__(self, url: str, timeout_s: float, secret: str = "") -> None:
+    def __init__(
+        self,
+        url: str,
+        timeout_s: float,
+        secret: str = "",
+        now: Callable[[], datetime] = utcnow,
+    ) -> None:
         self._url = url
         self._timeout_s = timeout_s
         self._secret = secret
+        self._now = now
 
     def ask(self, question: Question, callback_url: str) -> AIAnswer:
         """Hand a turn to the AI.
@@ -61,44 +66,36 @@ class AI:
         Raises AIError, `permanent` where the AI refuses the question itself. No error
         names the address or what was asked: addresses hold secrets.
         """
+        body = json.dumps(payload(question, callback_url)).encode()
         try:
-            status, body = self._post(payload(question, callback_url))
-        except (requests.Timeout, TimeoutError, ReadTimeoutError):
+            reached = self._post(body, question.turn.id)
+        except wire.TimeIsUp:
             raise AIError(f"the AI did not answer in {self._timeout_s:g} s") from None
-        except (requests.RequestException, HTTPError) as e:
-            raise AIError(f"the AI was not reached ({type(e).__name__})") from None
+        except wire.NotReached as e:
+            raise AIError(f"the AI was not reached ({e})") from None
+        status = reached.status
         if 200 <= status < 300:
-            return answer_in(body)
+            return answer_in(reached.body)
         permanent = 300 <= status < 500 and status not in ASK_AGAIN_STATUS
         raise AIError(f"the AI answered HTTP {status}", permanent)
 
-    def _post(self, what: dict[str, Any]) -> tuple[int, bytes]:
+    def _post(self, body: bytes, turn_id: str) -> wire.Reached:
+        began, said = time.monotonic(), "no answer"
+        try:
+            headers = self._headers(body, turn_id)
+            reached = wire.post(self._url, body, headers, self._timeout_s)
+            said = f"HTTP {reached.status}"
+            return reached
+        finally:
+            logger.info("the AI: %s, %.2f s", said, time.monotonic() - began)
+
+    def _headers(self, body: bytes, turn_id: str) -> dict[str, str]:
+        """With a secret: the secret itself, and a signature; either may be checked."""
         headers = {"Content-Type": "application/json"}
         if self._secret:
-            headers["Authorization"] = f"Bearer {self._secret}"
-        with requests.Session() as session:
-            session.trust_env = False  # no proxy, no .netrc
-            with session.post(
-                self._url,
-                data=json.dumps(what).encode(),
-                headers=headers,
-                timeout=self._timeout_s,
-                allow_redirects=False,  # a 302 would become a GET without a body
-                stream=True,
-            ) as response:
-                return response.status_code, self._read(response)
-
-    def _read(self, response: requests.Response) -> bytes:
-        # A time-out of requests counts each piece alone; this one counts them all.
-        end = time.monotonic() + self._timeout_s
-        body = b""
-        while piece := response.raw.read1(8192, decode_content=True):
-            body += piece
-            if time.monotonic() > end:
-                raise requests.Timeout
-            if len(body) > MAX_ANSWER_BYTES:
-                return b""  # not one of the two answers that count
-        return body
+            headers["Authorization"] = f"Bearer {secrets_in(self._secret)[0]}"
+            headers |= signature_headers(self._secret, turn_id, body, self._now())
+        return headers
 
 
 def answer_in(body: bytes) -> AIAnswer:
@@ -140,40 +137,3 @@ def payload(question: Question, callback_url: str) -> dict[str, Any]:
 
 def shown_text(message: Message) -> str:
     return "[photo]" if message.kind == Kind.MEDIA else message.body or ""
-
-
-# The callback's address is a capability: whoever was asked may answer this one turn.
-
-
-def callback_url(base: str, turn_id: str, key: bytes) -> str:
-    query = urlencode({"turn": turn_id, "token": token_of(turn_id, key)})
-    return f"{base}{CALLBACK_PATH}?{query}"
-
-
-def token_of(turn_id: str, key: bytes) -> str:
-    return hmac.new(key, turn_id.encode(), hashlib.sha256).hexdigest()
-
-
-def is_token(turn_id: str, token: str, key: bytes) -> bool:
-    return hmac.compare_digest(token_of(turn_id, key), token)
-
-
-# What an answer must be, whichever way it came.
-
-
-class ReplyRefused(ValueError):
-    """The text cannot be sent as it is; says why, never what it was."""
-
-
-def clean_reply(text: str, max_chars: int) -> str:
-    """The text as it will be typed: newlines are `\\n`, no blank ends."""
-    text = text.replace("\r\n", "\n").replace("\r", "\n").strip()
-    if not text:
-        raise ReplyRefused("message is empty")
-    if len(text) > max_chars:
-        raise ReplyRefused(f"message is longer than {max_chars} characters")
-    for char in text:
-        # Cc: control characters; Cs: halves of a surrogate pair, which no UTF-8 holds.
-        if unicodedata.category(char) in ("Cc", "Cs") and char not in ALLOWED_CONTROLS:
-            raise ReplyRefused("message holds a character that cannot be typed")
-    return text

@@ -1,0 +1,164 @@
+"""One POST to the AI: one deadline over all of it, one size, no redirect, no proxy.
+
+A time-out of requests counts each piece alone, and a server that sends one byte now and
+then would keep us for good. Here the connection itself is shut when the time is up,
+whatever it is doing: shaking hands, sending, waiting, reading.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Mapping
+from typing import Any
+from typing import NamedTuple
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3 import HTTPConnectionPool
+from urllib3 import HTTPSConnectionPool
+from urllib3.connection import HTTPConnection
+from urllib3.connection import HTTPSConnection
+from urllib3.exceptions import HTTPError
+from urllib3.exceptions import ReadTimeoutError
+
+MAX_ANSWER_BYTES = 1024 * 1024
+TIMEOUTS = (requests.Timeout, TimeoutError, ReadTimeoutError)
+
+
+class Reached(NamedTuple):
+    """What came back; a body that is too large is left out."""
+
+    status: int
+    body: bytes
+
+
+class TimeIsUp(Exception):
+    """The exchange was not over at its deadline."""
+
+
+class NotReached(Exception):
+    """No whole answer came; the text is the kind of error, never an address."""
+
+
+def post(
+    url: str, body: bytes, headers: Mapping[str, str], timeout_s: float
+) -> Reached:
+    """Raises TimeIsUp, NotReached."""
+    deadline = _Deadline(timeout_s)
+    try:
+        reached = _post(url, body, headers, deadline)
+    except (requests.RequestException, HTTPError, OSError, ValueError) as e:
+        if deadline.is_over() or isinstance(e, TIMEOUTS):
+            raise TimeIsUp from None
+        raise NotReached(type(e).__name__) from None
+    finally:
+        deadline.cancel()
+    if deadline.is_over():
+        raise TimeIsUp  # shut in the middle of a head, it looks like a whole one
+    return reached
+
+
+def _post(
+    url: str, body: bytes, headers: Mapping[str, str], deadline: _Deadline
+) -> Reached:
+    with requests.Session() as session:
+        session.trust_env = False  # no proxy, no .netrc
+        for scheme in ("http://", "https://"):
+            session.mount(scheme, _Adapter(deadline))
+        with session.post(
+            url,
+            data=body,
+            headers=headers,
+            timeout=deadline.seconds,
+            allow_redirects=False,  # a 302 would become a GET without a body
+            stream=True,
+        ) as response:
+            return Reached(response.status_code, _read(response, deadline))
+
+
+def _read(response: requests.Response, deadline: _Deadline) -> bytes:
+    body = b""
+    while piece := response.raw.read1(8192, decode_content=True):
+        body += piece
+        if deadline.is_over():
+            raise requests.Timeout
+        if len(body) > MAX_ANSWER_BYTES:
+            return b""  # not one of the two answers that count
+    return body
+
+
+class _Deadline:
+    """Shuts the connection when the time is up, from a thread of its own."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self._end = time.monotonic() + seconds
+        self._lock = threading.Lock()
+        self._ours: socket.socket | None = None
+        self._timer = threading.Timer(seconds, self._shut)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def is_over(self) -> bool:
+        return time.monotonic() >= self._end
+
+    def watch(self, connection: socket.socket) -> None:
+        """A second handle of it: TLS, wrapped around the first, is not disturbed."""
+        with self._lock:
+            self._ours = socket.socket(fileno=os.dup(connection.fileno()))
+        if self.is_over():
+            self._shut()
+
+    def cancel(self) -> None:
+        self._timer.cancel()
+        with self._lock:
+            if self._ours is not None:
+                self._ours.close()
+                self._ours = None
+
+    def _shut(self) -> None:
+        with self._lock:
+            if self._ours is not None:
+                try:
+                    self._ours.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    pass  # the other side was quicker
+
+
+class _Adapter(HTTPAdapter):
+    """Connections that a deadline can shut."""
+
+    def __init__(self, deadline: _Deadline) -> None:
+        self._deadline = deadline
+        super().__init__()
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        deadline = self._deadline
+
+        class Plain(HTTPConnection):
+            def _new_conn(self) -> socket.socket:
+                return _watched(super()._new_conn(), deadline)
+
+        class Secure(HTTPSConnection):
+            def _new_conn(self) -> socket.socket:
+                return _watched(super()._new_conn(), deadline)
+
+        class PlainPool(HTTPConnectionPool):
+            ConnectionCls = Plain
+
+        class SecurePool(HTTPSConnectionPool):
+            ConnectionCls = Secure
+
+        self.poolmanager.pool_classes_by_scheme = {
+            "http": PlainPool,
+            "https": SecurePool,
+        }
+
+
+def _watched(connection: socket.socket, deadline: _Deadline) -> socket.socket:
+    deadline.watch(connection)
+    return connection
