@@ -228,6 +228,14 @@ class Reply:
 
 
 @dataclass(frozen=True)
+class Answered:
+    """What a call of the AI led to: a reply, or a turn that wants none."""
+
+    reply: Reply | None
+    turn: Turn | None
+
+
+@dataclass(frozen=True)
 class Session:
     """How we stand with Airbnb, and the sentence that a person is shown about it.
 

@@ -17,6 +17,11 @@ from waitress.task import ErrorTask
 
 from airbot.exceptions import CannotListen
 
+CONNECTIONS = 300  # of 80 KiB at most: a half-sent request waits in memory
+IDLE_S = 30
+REQUEST_S = 30.0  # for all of a request, from its first byte
+CLEANUP_S = 5
+
 
 def host_of(netloc: str) -> str:
     """The host of `host:port`, in lower case; "" when it is none."""
@@ -44,7 +49,26 @@ class _JsonErrorTask(ErrorTask):
 
 
 class _Channel(HTTPChannel):
+    """One connection; a request that is not whole in time ends it.
+
+    waitress counts from the last byte: one now and then would keep a place for good.
+    """
+
     error_task_class = _JsonErrorTask
+    _waited_for: object = None
+    _since = 0.0
+
+    def received(self, data: bytes) -> bool:
+        taken = bool(super().received(data))
+        if self.request is not self._waited_for:
+            self._waited_for, self._since = self.request, time.monotonic()
+        return taken
+
+    def readable(self) -> bool:  # asked once a second at least
+        late = time.monotonic() - self._since > REQUEST_S
+        if late and self._waited_for is not None:
+            self.will_close = True
+        return bool(super().readable())
 
 
 class Server:
@@ -65,11 +89,15 @@ class Server:
                 host=found[0][4][0],
                 port=port,
                 threads=4,
-                connection_limit=50,
-                channel_timeout=30,
+                connection_limit=CONNECTIONS,
+                asyncore_use_poll=True,  # select() has no room for many
+                channel_timeout=IDLE_S,
+                cleanup_interval=CLEANUP_S,
                 max_request_body_size=max_body + 1,  # it refuses from there on
                 max_request_header_size=16 * 1024,
                 ident=None,
+                # Kept: a call that was forwarded is not from this machine.
+                clear_untrusted_proxy_headers=False,
             )
         except OSError as e:
             why = "is in use" if e.errno == errno.EADDRINUSE else f"says: {e.strerror}"

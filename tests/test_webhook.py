@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import hmac
 import json
 import logging
 import socket
@@ -13,19 +15,23 @@ from collections.abc import Callable
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from contextlib import suppress
 from dataclasses import dataclass
 from dataclasses import field
+from datetime import datetime
 from datetime import timedelta
 from typing import Any
 
 import pytest
 import requests
+import standardwebhooks
 from test_storage import MAX_AGE
 from test_storage import NOW
 from test_storage import guest
 from test_storage import host
 from test_storage import reading
 
+from airbot import serving
 from airbot.ai import callback_url
 from airbot.ai import token_of
 from airbot.config import Config
@@ -38,6 +44,7 @@ from airbot.storage import database as database_module
 from airbot.webhook import MAX_BODY
 from airbot.webhook import Webhook
 from airbot.webhook import WebhookServer
+from airbot.webhook.doors import Wrongs
 
 MakeConfig = Callable[..., Config]
 PATH = "/api/ai/webhook-simple"
@@ -55,6 +62,7 @@ class Api:
     storage: Storage
     server: WebhookServer
     woken: list[int] = field(default_factory=list)
+    now: datetime = NOW
 
     @property
     def url(self) -> str:
@@ -94,7 +102,8 @@ class Api:
 
     def address_of(self, turn: Turn) -> str:
         base = f"http://127.0.0.1:{self.server.port}"
-        return callback_url(base, turn.id, self.storage.session.token_key())
+        key = self.storage.session.token_key()
+        return callback_url(base, turn.id, turn.newest_at + MAX_AGE, key)
 
     def row(self, id_: str) -> Any:
         return self.storage.outbox.get(id_)
@@ -134,7 +143,9 @@ def serve(
     def serve(**settings: str) -> Api:
         api = Api(storage, server)
         config = make_config(**settings)
-        switch.current = Webhook(storage, config, lambda: api.woken.append(1))
+        switch.current = Webhook(
+            storage, config, lambda: api.woken.append(1), lambda: api.now
+        )
         return api
 
     return serve
@@ -292,7 +303,7 @@ def test_an_unknown_message_id_is_404(api: Api) -> None:
 
 
 def test_a_token_of_a_turn_that_is_gone_is_404(api: Api) -> None:
-    token = token_of("gone", api.storage.session.token_key())
+    token = token_of("gone", NOW, api.storage.session.token_key())
     refused(api.call(url=f"{api.url}?turn=gone&token={token}"), 404, "turn")
 
 
@@ -381,7 +392,7 @@ def test_ignore_without_a_turn_is_404(api: Api) -> None:
 )
 def test_a_wrong_token_is_401(api: Api, query: str) -> None:
     turn = api.turn()
-    token = token_of(turn.id, api.storage.session.token_key())
+    token = token_of(turn.id, NOW, api.storage.session.token_key())
     url = f"{api.url}?{query.format(id=turn.id, token=token)}"
     refused(api.call(url=url), 401, "token")
     assert api.rows() == 0
@@ -437,6 +448,324 @@ def test_with_a_secret_a_call_from_elsewhere_is_taken(
     api = serve(webhook__secret="s3cret", webhook__public_url="https://bot.example")
     headers = {"Host": "bot.example", "Authorization": "Bearer s3cret"}
     assert api.ok(headers=headers)["success"]
+
+
+# The token's time
+
+
+def test_a_token_counts_until_the_turn_is_too_old(api: Api) -> None:
+    turn = api.turn()
+    api.now = turn.newest_at + MAX_AGE + timedelta(seconds=1)
+    refused(api.call(url=api.address_of(turn)), 401, "too old")
+    assert api.rows() == 0
+    api.now -= timedelta(seconds=2)
+    assert api.ok(url=api.address_of(turn))["success"]
+
+
+def test_too_old_is_judged_by_airbnbs_clock(api: Api) -> None:
+    turn = api.turn()
+    api.storage.session.set_clock_offset(3600)
+    api.now = turn.newest_at + MAX_AGE - timedelta(seconds=1800)
+    refused(api.call(url=api.address_of(turn)), 401, "too old")
+
+
+@pytest.mark.parametrize("action", ["reply", "ignore"])
+def test_a_repeat_is_told_the_same_however_late_it_comes(api: Api, action: str) -> None:
+    turn = api.turn()
+    first = api.ok(url=api.address_of(turn))
+    api.now += 10 * MAX_AGE
+    assert api.ok({**BODY, "action": action}, url=api.address_of(turn)) == first
+
+
+def test_a_token_of_the_version_before_counts_as_long(api: Api) -> None:
+    turn = api.turn()
+    key = api.storage.session.token_key()
+    token = hmac.new(key, turn.id.encode(), hashlib.sha256).hexdigest()
+    url = f"{api.url}?turn={turn.id}&token={token}"
+    api.now = turn.newest_at + MAX_AGE + timedelta(seconds=1)
+    refused(api.call(url=url), 401, "too old")
+    api.now = NOW
+    assert api.ok(url=url)["success"]
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["turn=", "token=", "turn=&token=", "turn={id}&turn={id}&token={token}"]
+    + ["turn={id}&token={token}&token={token}", "turn=%ff&token={token}"]
+    + ["turn={id}&token=%ff", "turn=%ff"],
+)
+def test_a_call_with_half_a_token_is_judged_by_it_alone(
+    serve: Callable[..., Api], query: str
+) -> None:
+    for api in (serve(), serve(webhook__secret="s3cret")):
+        turn = api.turn()
+        token = token_of(turn.id, NOW + MAX_AGE, api.storage.session.token_key())
+        url = f"{api.url}?{query.format(id=turn.id, token=token)}"
+        headers = {"Authorization": "Bearer s3cret"}
+        refused(api.call(url=url, headers=headers), 401, "token")
+        assert api.rows() == 0
+
+
+# Signed calls
+
+
+SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
+OLD_SECRET = "whsec_" + base64.b64encode(b"o" * 24).decode()
+
+
+def signed(
+    body: bytes, call_id: str = "msg_1", secret: str = SECRET, at: datetime = NOW
+) -> dict[str, str]:
+    """The headers that the published library makes."""
+    text = body.decode()
+    library = standardwebhooks.Webhook(secret)
+    return {
+        "webhook-id": call_id,
+        "webhook-timestamp": str(int(at.timestamp())),
+        "webhook-signature": library.sign(call_id, at.replace(tzinfo=None), text),
+    }
+
+
+@pytest.fixture
+def secured(serve: Callable[..., Api]) -> Api:
+    return serve(webhook__secret=SECRET, webhook__public_url="https://bot.example")
+
+
+def sign(api: Api, body: object = BODY, **how: Any) -> requests.Response:
+    raw = json.dumps(body).encode()
+    headers = {**signed(raw, **how), "Host": "bot.example"}
+    return api.call(raw, headers=headers)
+
+
+def test_a_signed_call_is_taken_from_anywhere(secured: Api) -> None:
+    said = sign(secured).json()
+    assert said["success"] and secured.row(said["outbox_id"]).message == "Yes, it is."
+
+
+def test_a_signed_call_that_comes_again_is_the_first_one(secured: Api) -> None:
+    first = sign(secured)
+    again = sign(secured, {**BODY, "message": "Other words"})
+    assert (again.status_code, again.json()) == (200, first.json())
+    other = sign(secured, {**BODY, "message": "Other words"}, call_id="msg_2")
+    assert other.json()["outbox_id"] != first.json()["outbox_id"]
+    assert secured.rows() == 2
+
+
+def test_a_repeat_never_answers_a_newer_turn(secured: Api) -> None:
+    old = secured.turn("one")
+    ignored = {**BODY, "action": "ignore"}
+    first = sign(secured, ignored).json()
+    assert first["status"] == "ignored"
+    newer = secured.turn("two")
+    assert newer.id != old.id
+    assert sign(secured, ignored).json() == first
+    assert sign(secured).json() == first
+    still = secured.storage.turns.get(newer.id)
+    assert still and still.status == TurnStatus.NEW
+    assert secured.rows() == 0
+
+
+def test_a_repeat_tells_what_became_of_the_reply(secured: Api) -> None:
+    first = sign(secured).json()
+    held = secured.storage.outbox.claim_next(NOW, 6, 60)
+    assert held
+    secured.storage.outbox.fail(held, "refused", NOW)
+    assert sign(secured).json() == {**first, "status": "failed"}
+
+
+def test_a_signed_call_from_eight_threads_is_one_row(secured: Api) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        said = list(pool.map(lambda _: sign(secured).json(), range(8)))
+    assert len({one["outbox_id"] for one in said}) == 1
+    assert secured.rows() == 1
+
+
+def test_a_signed_call_that_was_refused_may_be_put_right(secured: Api) -> None:
+    refused(sign(secured, {**BODY, "message": ""}), 400, "message is empty")
+    assert sign(secured).json()["success"]
+
+
+def test_what_is_not_signed_so_is_401(secured: Api) -> None:
+    raw = json.dumps(BODY).encode()
+    good = signed(raw)
+    wrong: list[dict[str, str]] = [
+        signed(raw, secret=OLD_SECRET),
+        signed(raw, at=NOW - timedelta(minutes=6)),
+        signed(raw, at=NOW + timedelta(minutes=6)),
+        signed(raw + b" "),
+        {**good, "webhook-id": "msg_2"},
+        {"webhook-signature": good["webhook-signature"]},
+        {**good, "webhook-signature": ""},
+    ]
+    for headers in wrong:
+        refused(secured.call(raw, headers=headers), 401, "webhook-signature")
+    assert secured.rows() == 0
+
+
+def test_while_the_secret_is_changed_both_are_taken(serve: Callable[..., Api]) -> None:
+    api = serve(webhook__secret=f"{SECRET} {OLD_SECRET}")
+    for number, secret in enumerate((SECRET, OLD_SECRET)):
+        assert sign_here(api, secret=secret, call_id=f"msg_{number}").json()["success"]
+        assert api.ok(headers={"Authorization": f"Bearer {secret}"})["success"]
+    only_new = serve(webhook__secret=SECRET)
+    both = signed(raw := json.dumps(BODY).encode(), secret=OLD_SECRET)
+    both["webhook-signature"] += " " + signed(raw)["webhook-signature"]
+    assert only_new.ok(raw, headers=both)["success"]
+
+
+def sign_here(api: Api, **how: Any) -> requests.Response:
+    raw = json.dumps(BODY).encode()
+    return api.call(raw, headers=signed(raw, **how))
+
+
+def test_a_call_id_is_no_novel(secured: Api) -> None:
+    refused(sign(secured, call_id="x" * 201), 400, "webhook-id")
+
+
+def test_the_token_is_judged_before_the_signature(secured: Api) -> None:
+    raw = json.dumps(BODY).encode()
+    headers = signed(raw)
+    url = f"{secured.url}?turn=x&token=y"
+    refused(secured.call(raw, url=url, headers=headers), 401, "token")
+    turn = secured.turn()
+    headers["webhook-signature"] = "v1,wrong"
+    said = secured.ok(raw, url=secured.address_of(turn), headers=headers)
+    assert secured.row(said["outbox_id"]).turn_id == turn.id
+
+
+# Neighbours on this machine
+
+
+@pytest.mark.parametrize(
+    "name", ["X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "Forwarded", "Via"]
+)
+def test_what_a_proxy_brings_is_not_from_here(api: Api, name: str) -> None:
+    refused(api.call(headers={name: "127.0.0.1"}), 401, "webhook.secret")
+    assert api.rows() == 0
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "http://localhost"},
+        {"Origin": "null"},
+        {"Origin": "https://evil.example"},
+        {"Sec-Fetch-Site": "same-origin"},
+        {"Sec-Fetch-Site": "none"},
+        {"Sec-Fetch-Site": ""},
+    ],
+    ids=str,
+)
+def test_a_browser_is_no_caller(
+    serve: Callable[..., Api], headers: dict[str, str]
+) -> None:
+    api = serve(webhook__secret="s3cret")
+    shown = {**headers, "Authorization": "Bearer s3cret"}
+    refused(api.call(headers=shown), 403, "browser")
+    refused(api.call(url=api.address_of(api.turn()), headers=headers), 403, "browser")
+    assert api.rows() == 0
+
+
+@pytest.mark.parametrize("method", ["OPTIONS", "POST", "GET", "HEAD"])
+def test_no_answer_invites_a_page_of_another_site(api: Api, method: str) -> None:
+    asked = {
+        "Origin": "https://evil.example",
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Private-Network": "true",
+    }
+    for headers in ({}, asked):
+        response = requests.request(method, api.url, headers=headers, timeout=5)
+        assert response.status_code in (403, 405, 415)
+        names = {name.lower() for name in response.headers}
+        assert not [name for name in names if name.startswith("access-control")]
+
+
+@pytest.mark.parametrize("name", ["Host", "Authorization", "Origin", "webhook-id"])
+def test_a_header_that_is_no_utf8_is_no_bug(
+    serve: Callable[..., Api], name: str
+) -> None:
+    api = serve(webhook__secret="s3cret")
+    body = json.dumps(BODY).encode()
+    lines = [
+        f"POST {PATH} HTTP/1.1".encode(),
+        *([b"Host: localhost"] if name != "Host" else []),
+        b"Content-Type: application/json",
+        b"Content-Length: %d" % len(body),
+        name.encode() + b": \xff\xfe",
+        b"Connection: close",
+    ]
+    answer = api.raw(b"\r\n".join(lines) + b"\r\n\r\n" + body)
+    assert answer.split()[1] in (b"401", b"403"), answer
+    assert api.rows() == 0
+
+
+# Wrong secrets
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+def test_twenty_wrong_secrets_a_minute_are_slowed_down_and_logged_once(
+    serve: Callable[..., Api], caplog: pytest.LogCaptureFixture
+) -> None:
+    api = serve(webhook__secret="s3cret")
+    wrong = {"Authorization": "Bearer no"}
+    right = {"Authorization": "Bearer s3cret"}
+    for _ in range(20):
+        refused(api.call(headers=wrong), 401)
+    for _ in range(20):
+        refused(api.call(headers=wrong), 429, "later")
+        refused(api.call(url=f"{api.url}?turn=a&token=b"), 429, "later")
+    refused(api.call(headers=right), 429, "later")
+    said = [r for r in caplog.messages if "wrong secrets" in r]
+    assert said == [
+        "20 wrong secrets within a minute from 127.0.0.1: it is slowed down"
+    ]
+    assert sum("refused" in r for r in caplog.messages) == 20
+    assert "s3cret" not in caplog.text
+
+
+def test_who_cannot_have_guessed_is_not_slowed_down(secured: Api) -> None:
+    for _ in range(25):
+        secured.call(headers={"Authorization": "Bearer no"})
+    assert secured.ok(url=secured.address_of(secured.turn()))["success"]
+    assert sign(secured).json()["success"]
+
+
+def test_after_a_minute_an_address_may_try_again() -> None:
+    clock = Clock()
+    wrongs = Wrongs(clock)
+    assert [wrongs.add("a") for _ in range(20)] == [False] * 19 + [True]
+    assert wrongs.are_many("a") and not wrongs.are_many("b")
+    clock.seconds = 60.1
+    assert not wrongs.are_many("a")
+    assert not wrongs.add("a")
+
+
+def test_what_is_remembered_of_wrong_addresses_is_bounded() -> None:
+    wrongs = Wrongs(Clock())
+    for number in range(5000):
+        wrongs.add(str(number))
+    assert len(wrongs._times) == 1000
+
+
+# What the AI may say
+
+
+def test_what_nobody_sees_is_taken_out_with_a_note(
+    api: Api, caplog: pytest.LogCaptureFixture
+) -> None:
+    body = {**BODY, "message": "Yes\u200b, \u202eit is\u202c. <b>👩\u200d🍳</b>"}
+    said = api.ok(body)
+    row = api.row(said["outbox_id"])
+    assert row.message == "Yes, it is. <b>👩\u200d🍳</b>"
+    note = f"reply {row.id[:8]}: 3 characters that nobody sees were taken out"
+    assert note in caplog.messages
 
 
 # The form of a call
@@ -682,16 +1011,59 @@ def test_the_port_is_free_after_stop(
     again.stop()
 
 
-def test_a_half_sent_request_does_not_hold_up_others(api: Api) -> None:
+HALVES = [
+    b"",
+    b"P",
+    b"POST / HTTP/1.1\r\nHost: localhost\r\nA: ",
+    b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\n",
+    b"POST / HTTP/1.1\r\nContent-Length: 60000\r\n\r\n" + b"x" * 50_000,
+    b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nffff\r\nx",
+]
+
+
+def test_200_half_sent_requests_do_not_delay_a_good_one(api: Api) -> None:
+    def took() -> float:
+        began = time.perf_counter()
+        assert api.ok()["success"]
+        return time.perf_counter() - began
+
+    took()
+    alone = sorted(took() for _ in range(9))[4]
     address = ("127.0.0.1", api.server.port)
-    half = [socket.create_connection(address, 5) for _ in range(10)]
-    for connection in half:
-        connection.sendall(b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\n")
-    began = time.monotonic()
-    assert api.ok()["success"]
-    assert time.monotonic() - began < 2
-    for connection in half:
-        connection.close()
+    half = [socket.create_connection(address, 5) for _ in range(200)]
+    try:
+        for number, connection in enumerate(half):
+            connection.sendall(HALVES[number % len(HALVES)])
+        crowded = sorted(took() for _ in range(9))[4]
+    finally:
+        for connection in half:
+            connection.close()
+    print(f"alone {alone * 1000:.1f} ms, crowded {crowded * 1000:.1f} ms")
+    assert crowded - alone < 0.1
+
+
+def test_a_request_that_trickles_in_is_ended(
+    alone: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serving, "REQUEST_S", 0.3)
+    with socket.create_connection(("127.0.0.1", alone.server.port), 5) as slow:
+        began = time.monotonic()
+        with suppress(OSError):
+            for byte in b"POST /" + b"x" * 100:
+                slow.sendall(bytes([byte]))
+                time.sleep(0.05)
+        assert time.monotonic() - began < 3
+    assert alone.ok()["success"]
+
+
+def test_a_connection_that_is_kept_open_may_call_again(
+    alone: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serving, "REQUEST_S", 0.2)
+    with requests.Session() as session:
+        for _ in range(3):
+            session.post(alone.url, json=BODY, timeout=5).raise_for_status()
+            time.sleep(0.15)
 
 
 def test_no_log_line_holds_the_message_or_the_token(

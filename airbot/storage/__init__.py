@@ -5,6 +5,7 @@
     storage.turns     questions to the AI
     storage.outbox    replies, the table `queue_outbox`
     storage.session   how we stand with Airbnb
+    storage.calls     signed calls of the AI, so that each counts once
     storage.desk      what people see and do at the command line
 
 Every method is one transaction. Errors: StorageError when the file, the disk or another
@@ -13,13 +14,16 @@ process is in the way; nothing was written then.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from datetime import timedelta
 from pathlib import Path
 
+from airbot.models import Answered
 from airbot.models import Reading
 from airbot.models import Reply
 from airbot.policy import Verdict
+from airbot.storage.calls import Calls
 from airbot.storage.database import Database
 from airbot.storage.desk import Desk
 from airbot.storage.inbox import Inbox
@@ -39,6 +43,21 @@ class Storage:
         self.outbox = Outbox(self.db)
         self.session = SessionStore(self.db)
         self.desk = Desk(self.db)
+        self.calls = Calls(self.db)
+
+    def once(
+        self, call_id: str, act: Callable[[], Answered], now: datetime
+    ) -> Answered:
+        """What a call led to; one that comes again leads to nothing new.
+
+        One commit: a death in between would let a repeat count twice.
+        """
+        with self.db.transaction():
+            held = self.calls.get(call_id)
+            if held is None:
+                held = act()
+                self.calls.keep(call_id, held, now)
+        return held
 
     def conclude(
         self,

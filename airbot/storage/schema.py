@@ -144,5 +144,17 @@ CREATE INDEX outbox_by_press ON queue_outbox (send_started_at, thread_id)
 CREATE INDEX outbox_of_thread ON queue_outbox (thread_id);
 """
 
-MIGRATIONS: tuple[str, ...] = (FIRST, SECOND, THIRD)
+# A signed call that comes again, a day later say, must not answer a newer turn.
+FOURTH = """
+CREATE TABLE calls (
+    id TEXT PRIMARY KEY,              -- webhook-id
+    outbox_id TEXT REFERENCES queue_outbox(id) ON DELETE CASCADE,
+    turn_id TEXT REFERENCES turns(id) ON DELETE CASCADE,
+    called_at TEXT NOT NULL
+) STRICT;
+CREATE INDEX calls_of_reply ON calls (outbox_id);
+CREATE INDEX calls_of_turn ON calls (turn_id);
+"""
+
+MIGRATIONS: tuple[str, ...] = (FIRST, SECOND, THIRD, FOURTH)
 VERSION = len(MIGRATIONS)

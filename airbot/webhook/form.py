@@ -9,6 +9,7 @@ from typing import Any
 
 from bottle import request
 
+from airbot.ai import Clean
 from airbot.ai import ReplyRefused
 from airbot.ai import clean_reply
 from airbot.airbnb import thread_id_from
@@ -31,14 +32,28 @@ class Call:
     """A callback whose form has been checked."""
 
     thread_id: str
-    message: str | None = field(repr=False)
+    message: str = field(repr=False)  # empty when there is none
+    lost: int  # characters of it that nobody sees, and that were taken out
     sender: str
     action: str
     message_id: str | None
 
 
-def read_call(max_chars: int) -> Call:
-    body = _read_json()
+def read_body() -> bytes:
+    """The bytes of a call, before anybody has asked whose it is."""
+    kind, _, charset = (request.content_type or "").lower().partition(";")
+    if kind.strip() != "application/json":
+        raise Refused(415, "Content-Type must be application/json")
+    if "charset" in charset and charset.split("=")[-1].strip(' "') != "utf-8":
+        raise Refused(415, "the charset must be utf-8")
+    raw: bytes = request.environ["wsgi.input"].read(MAX_BODY + 1)
+    if len(raw) > MAX_BODY:
+        raise Refused(413, f"the body is larger than {MAX_BODY} bytes")
+    return raw
+
+
+def read_call(raw: bytes, max_chars: int) -> Call:
+    body = _read_json(raw)
     conversation_id = _text(body, "conversation_id", 200)
     thread_id = thread_id_from(conversation_id)
     if thread_id is None:
@@ -52,19 +67,11 @@ def read_call(max_chars: int) -> Call:
     message_id = None
     if body.get("message_id") is not None:
         message_id = _text(body, "message_id", 200)
-    message = _message(body, max_chars) if action == "reply" else None
-    return Call(thread_id, message, sender, action, message_id)
+    message = _message(body, max_chars) if action == "reply" else Clean("", 0)
+    return Call(thread_id, message.text, message.lost, sender, action, message_id)
 
 
-def _read_json() -> dict[str, Any]:
-    kind, _, charset = (request.content_type or "").lower().partition(";")
-    if kind.strip() != "application/json":
-        raise Refused(415, "Content-Type must be application/json")
-    if "charset" in charset and charset.split("=")[-1].strip(' "') != "utf-8":
-        raise Refused(415, "the charset must be utf-8")
-    raw = request.environ["wsgi.input"].read(MAX_BODY + 1)
-    if len(raw) > MAX_BODY:
-        raise Refused(413, f"the body is larger than {MAX_BODY} bytes")
+def _read_json(raw: bytes) -> dict[str, Any]:
     try:
         body = json.loads(raw.decode("utf-8"), parse_constant=_no_constant)
     except (ValueError, RecursionError):
@@ -95,7 +102,7 @@ def _text(body: dict[str, Any], name: str, longest: int) -> str:
     return value
 
 
-def _message(body: dict[str, Any], max_chars: int) -> str:
+def _message(body: dict[str, Any], max_chars: int) -> Clean:
     try:
         return clean_reply(_text(body, "message", MAX_BODY), max_chars)
     except ReplyRefused as e:

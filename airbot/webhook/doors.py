@@ -1,0 +1,198 @@
+"""Who may call: the turn's token, else the secret or its signature, else this machine.
+
+Browsers are not callers: a page that is open on this machine can reach this port, too.
+Their `Origin` and `Sec-Fetch-Site` give them away, and a name that was made to point
+here is not one of ours.
+"""
+
+from __future__ import annotations
+
+import hmac
+import logging
+import threading
+import time
+from collections import OrderedDict
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from datetime import timedelta
+from urllib.parse import parse_qs
+from urllib.parse import urlsplit
+
+from bottle import request
+
+from airbot.ai import expiry_in
+from airbot.ai import is_signed
+from airbot.ai import is_token
+from airbot.ai import secrets_in
+from airbot.config import Config
+from airbot.config import is_loopback
+from airbot.models import Turn
+from airbot.serving import host_of
+from airbot.storage import Storage
+from airbot.webhook.form import Refused
+
+logger = logging.getLogger(__name__)
+
+WRONGS = 20
+WRONGS_WITHIN_S = 60.0
+ADDRESSES = 1000  # how many are remembered
+SIGNED_BY = ("webhook-id", "webhook-timestamp", "webhook-signature")
+LONGEST_CALL_ID = 200
+# A reverse proxy on this machine is not this machine's user.
+FORWARDED = ("x-forwarded-for", "x-forwarded-host", "x-real-ip", "forwarded", "via")
+
+
+@dataclass(frozen=True)
+class Caller:
+    """`turn` is what a token opens; `call_id` names a signed call, on each repeat."""
+
+    turn: Turn | None = None
+    call_id: str | None = None
+
+
+class Wrongs:
+    """How often an address was wrong of late. What it remembers is bounded."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._times: OrderedDict[str, deque[float]] = OrderedDict()
+
+    def are_many(self, address: str) -> bool:
+        with self._lock:
+            return len(self._of(address)) >= WRONGS
+
+    def add(self, address: str) -> bool:
+        """One more; is it the one that makes them many?"""
+        with self._lock:
+            times = self._of(address)
+            times.append(self._clock())
+            self._times[address] = times
+            self._times.move_to_end(address)
+            if len(self._times) > ADDRESSES:
+                self._times.popitem(last=False)
+            return len(times) == WRONGS
+
+    def _of(self, address: str) -> deque[float]:
+        times = self._times.get(address) or deque()
+        while times and self._clock() - times[0] > WRONGS_WITHIN_S:
+            times.popleft()
+        return times
+
+
+class Doors:
+    """Judges a call by where it comes from and what it shows."""
+
+    def __init__(
+        self, storage: Storage, config: Config, now: Callable[[], datetime]
+    ) -> None:
+        self._storage = storage
+        self._settings = config.webhook
+        self._max_age = timedelta(hours=config.sync.max_age_hours)
+        self._now = now
+        self._wrongs = Wrongs()
+
+    def check_address(self) -> None:
+        """Raises Refused for a name that is not ours, and for every browser."""
+        host = host_of(header("host"))
+        ours = {
+            self._settings.host.lower(),
+            host_of(urlsplit(self._settings.public_url).netloc),
+        }
+        if not is_loopback(host) and host not in ours - {"", "0.0.0.0", "::"}:
+            raise Refused(403, "this address is not known to airbot as its own")
+        if has_header("origin") or has_header("sec-fetch-site"):
+            raise Refused(403, "calls from a page in a browser are not taken")
+
+    def caller(self, body: bytes) -> Caller:
+        """Raises Refused; who is wrong too often waits, and is logged once."""
+        address = request.environ.get("REMOTE_ADDR") or ""
+        slowed = self._wrongs.are_many(address)
+        try:
+            return self._judge(body, slowed)
+        except Refused as e:
+            if e.status != 401:
+                raise
+            if slowed:
+                raise Refused(429, "too many wrong secrets, try again later") from None
+            if self._wrongs.add(address):
+                text = "%d wrong secrets within a minute from %s: it is slowed down"
+                logger.warning(text, WRONGS, address)
+            raise
+
+    def _judge(self, body: bytes, slowed: bool) -> Caller:
+        query = parse_qs(request.query_string, keep_blank_values=True)
+        if "turn" in query or "token" in query:
+            given = query.get("turn", []), query.get("token", [])
+            return Caller(turn=self._turn_of_token(*given))
+        if self._settings.secret:
+            return self._who_knows_the_secret(body, slowed)
+        if not self._is_from_here():
+            raise Refused(401, "set webhook.secret to take calls from other machines")
+        return Caller()
+
+    def _turn_of_token(self, ids: list[str], tokens: list[str]) -> Turn:
+        key = self._storage.session.token_key()
+        if (len(ids), len(tokens)) != (1, 1) or not is_token(ids[0], tokens[0], key):
+            raise Refused(401, "the token in the address is not that turn's")
+        turn = self._storage.turns.get(ids[0])
+        if turn is None:
+            raise Refused(404, "that turn is not known (any more)")
+        until = expiry_in(tokens[0]) or turn.newest_at + self._max_age
+        site_now = self._storage.session.get().site_time(self._now())
+        # A repeat of what was taken in time is told so, however late it comes.
+        if site_now > until and self._storage.outbox.of_turn(turn.id) is None:
+            raise Refused(401, "the turn is too old to be answered")
+        return turn
+
+    def _who_knows_the_secret(self, body: bytes, slowed: bool) -> Caller:
+        if has_header("webhook-signature"):
+            return Caller(call_id=self._signed_call(body))
+        # Only this can be guessed. A token or a signature that fits always passes, so
+        # that nobody who is wrong on purpose can keep the AI out.
+        if slowed or not self._is_bearer(header("authorization")):
+            raise Refused(401, "Authorization: Bearer <webhook.secret> is missing")
+        return Caller()
+
+    def _signed_call(self, body: bytes) -> str:
+        signed = {name: header(name) for name in SIGNED_BY}
+        if not is_signed(self._settings.secret, signed, body, self._now()):
+            raise Refused(401, "the webhook-signature is wrong, or its time is not now")
+        call_id = signed["webhook-id"]
+        if len(call_id) > LONGEST_CALL_ID:
+            raise Refused(
+                400, f"webhook-id is longer than {LONGEST_CALL_ID} characters"
+            )
+        return call_id
+
+    def _is_bearer(self, given: str) -> bool:
+        wanted = (f"Bearer {s}".encode() for s in secrets_in(self._settings.secret))
+        fits = [hmac.compare_digest(given.encode(), w) for w in wanted]
+        return any(fits)
+
+    def _is_from_here(self) -> bool:
+        # Where a proxy does not say that it is one, Host or public_url tell.
+        public = urlsplit(self._settings.public_url).netloc
+        return (
+            is_loopback(request.environ.get("REMOTE_ADDR") or "")
+            and is_loopback(host_of(header("host")))
+            and (not public or is_loopback(host_of(public)))
+            and not any(map(has_header, FORWARDED))
+        )
+
+
+# Bottle's own way to a header fails on bytes that are not UTF-8.
+
+
+def header(name: str) -> str:
+    return str(request.environ.get(_key(name), ""))
+
+
+def has_header(name: str) -> bool:
+    return _key(name) in request.environ
+
+
+def _key(name: str) -> str:
+    return "HTTP_" + name.upper().replace("-", "_")
