@@ -1,8 +1,9 @@
 """The settings: which keys there are, where they are looked up, what they may hold.
 
-Owns config.ini, `.env` and the environment: `load_config` reads them once (real
-environment > .env > file > default) and no other module looks there. OPTIONS is the one
-list of keys; config.ini at the top level is the same list for people.
+Owns config.ini, `.env`, systemd's credentials and the environment: `load_config` reads
+them once (real environment > .env > credential > file > default) and no other module
+looks there. OPTIONS is the one list of keys; config.ini at the top level is the same
+list for people.
 
 All problems are collected and raised together as one ConfigError. Their texts name keys
 and environment names, never a secret; nor do they quote an address, which may hold one.
@@ -10,6 +11,7 @@ and environment names, never a secret; nor do they quote an address, which may h
 
 from __future__ import annotations
 
+import base64
 import difflib
 import io
 import ipaddress
@@ -23,6 +25,7 @@ from configparser import DuplicateSectionError
 from configparser import MissingSectionHeaderError
 from configparser import ParsingError
 from configparser import RawConfigParser
+from contextlib import suppress
 from dataclasses import dataclass
 from dataclasses import field
 from functools import lru_cache
@@ -36,6 +39,8 @@ from dotenv import dotenv_values
 from airbot.exceptions import ConfigError
 
 SYSTEM_CONFIG = Path("/etc/airbot/config.ini")
+SECRETS = ("ai.secret", "webhook.secret")
+CREDENTIALS = (*SECRETS, "ai.webhook_url")  # an address may hold a token
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 BOOLEANS = {"true": True, "yes": True, "on": True, "1": True}
 BOOLEANS |= {"false": False, "no": False, "off": False, "0": False}
@@ -114,7 +119,22 @@ def read_secret(text: str, base: Path) -> str:
     # It travels in an HTTP header, which takes no more than this.
     if not (text.isascii() and text.isprintable()):
         raise ValueError("is not one line of plain ASCII characters")
+    words = text.split()
+    if any(word.startswith("whsec_") for word in words) and not all(
+        map(_is_signing_secret, words)
+    ):
+        raise ValueError("is not whsec_ and 24 to 64 bytes in base64, once or more")
     return text
+
+
+def _is_signing_secret(text: str) -> bool:
+    """As Standard Webhooks has them: `whsec_` and base64."""
+    encoded = text.removeprefix("whsec_")
+    try:
+        key = base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
+    except ValueError:
+        return False
+    return encoded != text and 24 <= len(key) <= 64
 
 
 def _is_http_address(text: str) -> bool:
@@ -167,7 +187,8 @@ OPTIONS = (
     Option("ai", "max_attempts", "5", "", whole(1),
            "Refusals (HTTP 4xx) by the AI after which airbot gives a question up."),
     Option("ai", "secret", "", "AI_WEBHOOK_SECRET", read_secret,
-           "Secret that airbot shows to the AI, as 'Authorization: Bearer SECRET'."),
+           "Secret that airbot shows to the AI, as 'Authorization: Bearer SECRET' and"
+           " by a signature (Standard Webhooks)."),
     Option("ai", "secret_file", "", "", read_optional_path,
            "File that holds this secret, instead of writing it here."),
     Option("webhook", "host", "127.0.0.1", "API_HOST", read_host,
@@ -179,9 +200,9 @@ OPTIONS = (
            "Address at which the AI reaches this port; empty means"
            " http://localhost:PORT, right for an AI on the same machine."),
     Option("webhook", "secret", "", "API_SECRET", read_secret,
-           "Secret that the AI shows to airbot, as 'Authorization: Bearer SECRET', when"
-           " it does not use the callback_url of the question; empty: such calls are"
-           " taken from the same machine only."),
+           "Secret that the AI shows to airbot, as 'Authorization: Bearer SECRET' or by"
+           " a signature (Standard Webhooks), when it does not use the callback_url of"
+           " the question; empty: such calls are taken from the same machine only."),
     Option("webhook", "secret_file", "", "", read_optional_path,
            "File that holds this secret, instead of writing it here."),
     Option("sync", "interval_sec", "45", "SCRAPE_INTERVAL_SEC", whole(1),
@@ -326,6 +347,7 @@ SECTIONS: dict[str, type[Any]] = {
 class Given(NamedTuple):
     text: str
     origin: str  # what a problem with it is called, so that a person finds the place
+    file: Path | None = None  # in which it stands
 
 
 def load_config(
@@ -338,7 +360,9 @@ def load_config(
     source = _find_config(path, environ, cwd)
     base = source.parent if source else cwd
     given = _read_ini(source, problems) if source else {}
-    given |= _from_environment(_read_dotenv(base / ".env", problems), " in .env")
+    given |= _from_credentials(environ, problems)
+    dotenv = base / ".env"
+    given |= _from_environment(_read_dotenv(dotenv, problems), " in .env", dotenv)
     given |= _from_environment(environ, "")
     return _make_config(given, base, source, problems)
 
@@ -363,7 +387,7 @@ def _read_ini(path: Path, problems: list[str]) -> dict[str, Given]:
         return {}
     values = _parse_ini(text, path.name, problems)
     problems += _unknown_names(values, f"{path.name}: ")
-    return {n: Given(value, f"{path.name}: {n}") for n, value in values.items()}
+    return {n: Given(value, f"{path.name}: {n}", path) for n, value in values.items()}
 
 
 def _parse_ini(text: str, file: str, problems: list[str]) -> dict[str, str]:
@@ -442,13 +466,34 @@ def _read_dotenv(path: Path, problems: list[str]) -> Mapping[str, str | None]:
     return dotenv_values(stream=io.StringIO(text), interpolate=False)
 
 
-def _from_environment(values: Mapping[str, str | None], where: str) -> dict[str, Given]:
+def _from_credentials(
+    environ: Mapping[str, str], problems: list[str]
+) -> dict[str, Given]:
+    """What systemd hands over: LoadCredential=webhook.secret:/etc/airbot/secret"""
+    folder, given = environ.get("CREDENTIALS_DIRECTORY", ""), {}
+    for name in CREDENTIALS if folder else ():
+        path = Path(folder, name)
+        if not os.path.exists(path):
+            continue
+        try:
+            text = _read_text(path).strip()
+            if not text:
+                raise ValueError("is empty")
+            given[name] = Given(text, f"credential {name}")
+        except ValueError as e:
+            problems.append(f"credential {name} {e}")
+    return given
+
+
+def _from_environment(
+    values: Mapping[str, str | None], where: str, file: Path | None = None
+) -> dict[str, Given]:
     """What `values` has for us; other programs' names are none of our business."""
     given = {}
     for option in OPTIONS:
         text = (values.get(option.env) or "").strip() if option.env else ""
         if text:
-            given[option.name] = Given(text, option.env + where)
+            given[option.name] = Given(text, option.env + where, file)
     return given
 
 
@@ -478,8 +523,9 @@ def _make_config(
         sections[name] = make(
             **{o.key: values[o.name] for o in OPTIONS if o.section == name}
         )
-    warnings = tuple(_iter_warnings(sections["ai"], sections["webhook"]))
-    return Config(**sections, source=source, warnings=warnings)
+    warnings = [*_iter_warnings(sections["ai"], sections["webhook"])]
+    warnings += _iter_open_secrets(given, values)
+    return Config(**sections, source=source, warnings=tuple(warnings))
 
 
 def _read_values(
@@ -487,7 +533,8 @@ def _read_values(
 ) -> dict[str, Any]:
     values = {}
     for option in OPTIONS:
-        text, origin = given.get(option.name, (option.default or "", option.name))
+        unset = Given(option.default or "", option.name)
+        text, origin, _ = given.get(option.name, unset)
         try:
             if option.default is None and not text:
                 raise ValueError(f"is missing: set it in config.ini, or {option.env}")
@@ -523,12 +570,29 @@ def _iter_warnings(ai: AISection, webhook: WebhookSection) -> Iterable[str]:
             f" callback address says {callback_host}, which there means itself:"
             " set webhook.public_url (API_PUBLIC_URL) to one that leads here"
         )
+    if ai.webhook_url.startswith("http:") and not is_loopback(ai_host):
+        yield (
+            f"ai.webhook_url (AI_WEBHOOK_URL) is on another machine, {ai_host}, without"
+            " https: whoever is on the way can read what guests write, and the secret"
+        )
     if not webhook.secret and not is_loopback(webhook.host):
         yield (
             f"webhook.host (API_HOST) is {webhook.host} without a secret: plain calls"
             " are refused except from this machine; set webhook.secret (API_SECRET)"
             " or webhook.secret_file to take them from others"
         )
+
+
+def _iter_open_secrets(
+    given: Mapping[str, Given], values: Mapping[str, Any]
+) -> Iterable[str]:
+    """Secrets in files that every user of this machine can read."""
+    for name in SECRETS:
+        stands_in = given[name].file if name in given and values[name] else None
+        file = values[f"{name}_file"] or stands_in
+        with suppress(OSError):
+            if file is not None and file.stat().st_mode & 0o007:
+                yield f"{name} is in {file}, which every user can read: chmod 640 it"
 
 
 @lru_cache(maxsize=256)

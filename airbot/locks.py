@@ -28,7 +28,7 @@ class InstanceLock:
 
     def acquire(self, patience_s: float = 0) -> None:
         """Raises AlreadyRunning, naming the process that holds it all that time."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         end = time.monotonic() + patience_s
         while not _try_lock(fd, fcntl.LOCK_EX):

@@ -21,6 +21,7 @@ FORGET_S = 3300.0  # under an hour: the hourly lines must show
 PRIORITIES = {"DEBUG": 7, "INFO": 6, "WARNING": 4, "ERROR": 3, "CRITICAL": 2}
 API_ROOMS = frozenset({"webhook"})
 WORKER_ROOMS = frozenset({"sync", "ask", "send"})
+LOG_FILES = {"app.log": None, "api.log": API_ROOMS, "worker.log": WORKER_ROOMS}
 # Loggers of others, by what they would add: two lines a run, addresses with tokens, a
 # warning for each queued call, and what is left of a browser that was killed.
 QUIET = {
@@ -132,9 +133,8 @@ def start_logging(level: str, folder: Path | None) -> None:
     handlers: list[logging.Handler] = [screen]
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        handlers.append(_file(folder / "app.log", None))
-        handlers.append(_file(folder / "api.log", API_ROOMS))
-        handlers.append(_file(folder / "worker.log", WORKER_ROOMS))
+        for name, rooms in LOG_FILES.items():
+            handlers.append(_file(folder / name, rooms))
     repeats = RepeatFilter()
     for handler in handlers:
         handler.addFilter(repeats)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import re
 from collections.abc import Callable
@@ -410,6 +411,93 @@ def test_a_secret_file_holds_one_line(write: Write, tmp_path: Path) -> None:
     assert problem("none") == "cannot be read: No such file or directory"
 
 
+@pytest.mark.parametrize("name", ["ai.secret", "webhook.secret", "ai.webhook_url"])
+def test_a_secret_can_be_a_credential_of_systemd(
+    name: str, write: Write, tmp_path: Path
+) -> None:
+    write("http://localhost/hush\n", f"credentials/{name}")
+    write(f"[{name.split('.')[0]}]\n{name.split('.')[1]} = http://localhost/other\n")
+    environ = ENV | {"CREDENTIALS_DIRECTORY": str(tmp_path / "credentials")}
+    if name == "ai.webhook_url":
+        del environ["AI_WEBHOOK_URL"]
+    config = load_config(environ=environ, cwd=tmp_path)
+    section, key = name.split(".")
+    assert getattr(getattr(config, section), key) == "http://localhost/hush"
+
+
+def test_the_environment_wins_over_a_credential(write: Write, tmp_path: Path) -> None:
+    write("hush", "credentials/webhook.secret")
+    environ = ENV | {"CREDENTIALS_DIRECTORY": str(tmp_path / "credentials")}
+    environ |= {"API_SECRET": "hush2"}
+    assert load_config(environ=environ, cwd=tmp_path).webhook.secret == "hush2"
+
+
+def test_a_credential_at_fault_is_a_problem(write: Write, tmp_path: Path) -> None:
+    write(" \n", "credentials/ai.secret")
+    write("hush\nhush", "credentials/webhook.secret")
+    environ = ENV | {"CREDENTIALS_DIRECTORY": str(tmp_path / "credentials")}
+    assert problems_in(tmp_path, environ) == [
+        "credential ai.secret is empty",
+        "credential webhook.secret is not one line of plain ASCII characters",
+    ]
+
+
+def test_a_credential_and_a_secret_file_are_one_too_many(
+    write: Write, tmp_path: Path
+) -> None:
+    write("hush", "credentials/ai.secret")
+    write("[ai]\nsecret_file = secret.txt\n")
+    environ = ENV | {"CREDENTIALS_DIRECTORY": str(tmp_path / "credentials")}
+    [problem] = problems_in(tmp_path, environ)
+    assert "ai.secret and ai.secret_file are both given" in problem
+
+
+WHSEC = "whsec_" + base64.b64encode(b"k" * 24).decode()
+
+
+@pytest.mark.parametrize("text", [WHSEC, f"{WHSEC} {WHSEC}", "any text", "x_whsec_"])
+def test_a_secret_is_any_text_or_signing_secrets(text: str, tmp_path: Path) -> None:
+    config = Config.from_values(AI | {"webhook.secret": text}, tmp_path)
+    assert config.webhook.secret == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["whsec_", "whsec_hush", "whsec_" + "é", "whsec_hush!" * 9, f"{WHSEC} hush"]
+    + ["whsec_" + base64.b64encode(b"k" * n).decode() for n in (23, 65)],
+)
+def test_a_signing_secret_has_its_form(text: str, tmp_path: Path) -> None:
+    for name in ("ai.secret", "webhook.secret"):
+        [problem] = problems_of({name: text}, tmp_path)
+        assert problem.startswith(f"{name} is not ") and "hush" not in problem
+
+
+@pytest.mark.parametrize("where", ["config.ini", ".env", "secret.txt"])
+def test_a_secret_that_every_user_can_read_is_warned_of(
+    where: str, write: Write, tmp_path: Path
+) -> None:
+    texts = {
+        "config.ini": "[webhook]\nsecret = hush\n",
+        ".env": "API_SECRET=hush\n",
+        "secret.txt": "hush\n",
+    }
+    file = write(texts[where], where)
+    if where == "secret.txt":
+        write("[webhook]\nsecret_file = secret.txt\n")
+    file.chmod(0o644)
+    [warning] = load_config(environ=ENV, cwd=tmp_path).warnings
+    assert warning == f"webhook.secret is in {file}, which every user can read: " + (
+        "chmod 640 it"
+    )
+    file.chmod(0o640)
+    assert load_config(environ=ENV, cwd=tmp_path).warnings == ()
+
+
+def test_a_config_without_secrets_may_be_read(write: Write, tmp_path: Path) -> None:
+    write("[webhook]\nsecret =\n[sync]\ninterval_sec = 9\n").chmod(0o644)
+    assert load_config(environ=ENV, cwd=tmp_path).warnings == ()
+
+
 def test_no_problem_quotes_a_secret(write: Write, tmp_path: Path) -> None:
     write("secret hush\n[ai]\nsecret hush\nsecret = hushé\nsecret = hush\n[ai]\nhush\n")
     write("API_SECRET=hushé\nAI_WEBHOOK_URL=htp://u:hush@host\n", ".env")
@@ -445,6 +533,16 @@ def test_a_far_ai_with_a_near_callback_address_is_warned_of(tmp_path: Path) -> N
         assert "n8n.example.org" in warning and "API_PUBLIC_URL" in warning
     values = far | {"webhook.public_url": "https://bot.example.org"}
     assert Config.from_values(values, tmp_path).warnings == ()
+
+
+def test_a_far_ai_without_https_is_warned_of(tmp_path: Path) -> None:
+    values: dict[str, object] = {
+        "ai.webhook_url": "http://u:hush@n8n.example.org/hook?key=hush",
+        "webhook.public_url": "https://bot.example.org",
+    }
+    [warning] = Config.from_values(values, tmp_path).warnings
+    assert "n8n.example.org" in warning and "https" in warning
+    assert "hush" not in warning
 
 
 def test_an_open_port_without_a_secret_is_warned_of(tmp_path: Path) -> None:

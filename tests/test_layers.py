@@ -5,7 +5,7 @@
     sync  ask  send  webhook  remote
     airbnb  browser  ai  storage     they do not import each other
     policy
-    config  models  logs  locks  serving
+    config  models  logs  locks  private  serving
     exceptions
 
 The one exception: `airbnb` is handed the browser and names its types.
@@ -29,7 +29,7 @@ FLOORS = [
     {"sync", "ask", "send", "webhook", "remote"},
     {"airbnb", "browser", "ai", "storage"},
     {"policy"},
-    {"config", "models", "logs", "locks", "serving"},
+    {"config", "models", "logs", "locks", "private", "serving"},
     {"exceptions"},
 ]
 WORLDS = FLOORS[3]

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from airbot.config import Config
 
 DONE, FAILED, USAGE, BUSY = 0, 1, 2, 75
-SECRETS = ("AI_WEBHOOK_SECRET", "API_SECRET")
+# The browser and its driver would inherit them; an address may hold a token.
+SECRETS = ("AI_WEBHOOK_SECRET", "API_SECRET", "AI_WEBHOOK_URL", "CREDENTIALS_DIRECTORY")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -84,8 +85,10 @@ def _config(parsed: argparse.Namespace) -> Config:
     """Read the settings, start the log, and keep secrets from the browser."""
     from airbot.config import load_config
     from airbot.logs import start_logging
+    from airbot.private import UMASK
 
     config = load_config(parsed.config)
+    os.umask(UMASK)
     for name in SECRETS:
         os.environ.pop(name, None)
     start_logging(config.logging.level, config.logging.dir)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import pwd
 import threading
@@ -11,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from airbot import private
 from airbot.ai import AI
 from airbot.airbnb import Airbnb
 from airbot.ask import Asker
@@ -22,11 +24,14 @@ from airbot.locks import InstanceLock
 from airbot.locks import database_lock
 from airbot.locks import profile_lock
 from airbot.locks import reconnect_lock
+from airbot.logs import LOG_FILES
 from airbot.send import Sender
 from airbot.storage import Storage
 from airbot.sync import Syncer
 from airbot.webhook import Webhook
 from airbot.webhook import WebhookServer
+
+logger = logging.getLogger("airbot.daemon")
 
 
 @dataclass
@@ -61,6 +66,7 @@ def running_parts(
     the profile while a person reconnects.
     """
     check_owner(config.airbnb.session_dir, config.storage.path)
+    close_to_others(config)
     with ExitStack() as stack:
         database = database_lock(config.storage.path)
         database.acquire()
@@ -94,6 +100,18 @@ def check_owner(*paths: Path) -> None:
             raise ConfigError(
                 [f"{path} is {owner}'s: run airbot as him, with sudo -u {owner} airbot"]
             )
+
+
+def close_to_others(config: Config) -> None:
+    """What airbot keeps is its user's alone; what stays open is said."""
+    profile = config.airbnb.session_dir.resolve()
+    locks = (profile.with_name(profile.name + end) for end in (".lock", ".reconnect"))
+    said = private.close_profile(profile) + private.close_files(locks)
+    said += private.close_database(config.storage.path.resolve())
+    if config.logging.dir is not None:
+        said += private.close_logs(config.logging.dir, LOG_FILES)
+    for sentence in dict.fromkeys(said):
+        logger.warning("%s", sentence)
 
 
 def _user_name(uid: int) -> str:

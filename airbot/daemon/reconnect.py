@@ -23,6 +23,7 @@ from airbot.config import Config
 from airbot.config import is_loopback
 from airbot.daemon.once import PERSON
 from airbot.daemon.parts import check_owner
+from airbot.daemon.parts import close_to_others
 from airbot.exceptions import AirbotError
 from airbot.exceptions import ChallengeShown
 from airbot.exceptions import ConfigError
@@ -66,6 +67,7 @@ def run_reconnect(
     AlreadyRunning, SiteUnavailable when the window was closed.
     """
     check_owner(config.airbnb.session_dir, config.storage.path)
+    close_to_others(config)
     if not headless:
         _check_display()
     with _profile(config, headless, browser_arguments) as (storage, browser):
@@ -89,6 +91,7 @@ def run_remote(
     AlreadyRunning, CannotListen, SiteUnavailable when the browser died.
     """
     check_owner(config.airbnb.session_dir, config.storage.path)
+    close_to_others(config)
     host = config.reconnect.host
     if not is_loopback(host) and not tls:
         raise ConfigError([_no_tls(host)])

@@ -89,7 +89,7 @@ class Database:
         self._writes: deque[Write[Any]] = deque()  # that wait for a shared commit
         self._all: list[sqlite3.Connection] = []
         with wrap_errors(self.path):
-            path.parent.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             if not path.exists():
                 # Only then: closing any descriptor of an open database drops the
                 # locks that SQLite holds on it (sqlite.org/howtocorrupt.html 2.2).

@@ -1,0 +1,87 @@
+"""What is ours alone on the disk: 0600 in 0700, whatever the umask was.
+
+Files are made so. What an older version, another tool or a copy has left open is closed
+at the start, where that is ours to do; else a sentence says what a person should do.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+OTHERS = 0o077
+UMASK = 0o077
+DATABASE_ENDS = ("-wal", "-shm", "-journal", ".lock", ".running")
+PROFILE_MARKS = ("Local State", "Default", "airbot-cookies.json")
+
+
+def close_files(paths: Iterable[Path]) -> list[str]:
+    """Close these files to other users; a sentence for each that stays open."""
+    return [said for path in paths if _is_open(path) and (said := _close(path))]
+
+
+def close_profile(folder: Path) -> list[str]:
+    """The browser's profile, whole: logged in, it is the host's account."""
+    if not folder.is_dir() or not _is_profile(folder):
+        return _say_open(folder)
+    inside = [
+        Path(top, name)
+        for top, folders, files in os.walk(folder)
+        for name in (*folders, *files)
+    ]
+    return close_files([folder, *inside])
+
+
+def close_logs(folder: Path, names: Iterable[str]) -> list[str]:
+    """Our log files; and their folder, where nothing else is in it."""
+    ours = [path for name in names for path in folder.glob(f"{name}*")]
+    with suppress(OSError):
+        if set(folder.iterdir()) <= set(ours):
+            ours.append(folder)
+    return close_files(ours) or _say_open(folder)
+
+
+def close_database(path: Path) -> list[str]:
+    """The database and what stands beside it; its folder may be anybody's."""
+    names = (path.name, *(path.name + end for end in DATABASE_ENDS))
+    return close_files(path.with_name(name) for name in names) + _say_open(path.parent)
+
+
+def _is_profile(folder: Path) -> bool:
+    """Else somebody has named a folder of his own, which is not ours to close."""
+    names = os.listdir(folder)
+    return not names or any(mark in names for mark in PROFILE_MARKS)
+
+
+def _is_open(path: Path) -> bool:
+    mode = _mode(path)
+    return mode is not None and bool(mode & OTHERS)
+
+
+def _say_open(folder: Path) -> list[str]:
+    if not _is_open(folder):
+        return []
+    mode = stat.S_IMODE(folder.stat().st_mode)
+    return [f"{folder} is open to other users (mode {mode:04o}): chmod 700 it"]
+
+
+def _close(path: Path) -> str | None:
+    try:
+        path.chmod(stat.S_IMODE(path.stat().st_mode) & ~OTHERS)
+    except FileNotFoundError:
+        return None
+    except OSError as e:
+        return f"{path} is open to other users and cannot be closed: {e.strerror}"
+    return None
+
+
+def _mode(path: Path) -> int | None:
+    """None for what is not there, and for links: they have no mode."""
+    with suppress(OSError):
+        found = path.lstat()
+        if stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode):
+            return stat.S_IMODE(found.st_mode)
+    return None
