@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 
 from airbot.exceptions import StorageError
+from airbot.models import Answered
 from airbot.models import Direction
 from airbot.models import Kind
 from airbot.models import Message
@@ -486,12 +487,85 @@ def test_a_reply_over_the_limit_waits_with_the_reason(
     assert storage.outbox.claim_next(later(3600), per_thread, per_hour)
 
 
+@pytest.mark.parametrize(("thread_id", "limits"), [("X", (2, 60)), ("Y", (60, 2))])
+def test_a_full_window_is_one_error_until_it_frees(
+    storage: Storage,
+    caplog: pytest.LogCaptureFixture,
+    thread_id: str,
+    limits: tuple[int, int],
+) -> None:
+    press(storage, "X", NOW)
+    press(storage, "X", later(60))
+    add = storage.outbox.enqueue_without_turn
+    first = add(thread_id, "third", "curl", later(61))
+    add(thread_id, "fourth", "curl", later(62))
+    for minute in range(5):
+        assert storage.outbox.claim_next(later(63 + 60 * minute), *limits) is None
+    [record] = caplog.records
+    assert record.levelname == "ERROR"
+    assert re.match(rf"reply {first.id[:8]} waits: 2 replies", record.getMessage())
+    held = storage.outbox.claim_next(later(3610), *limits)
+    assert held and held.id == first.id
+    storage.outbox.start_press(held, None, later(3610))
+    proof = Verdict(ReplyStatus.SENT, None, "third")
+    storage.outbox.conclude(held, proof, later(3610), None)
+    assert storage.outbox.claim_next(later(3611), *limits) is None
+    assert len(caplog.records) == 2
+
+
+def test_a_second_press_of_a_reply_counts_once(storage: Storage) -> None:
+    reply = reply_to(storage)
+    held = claim(storage)
+    assert held
+    for second in (1, 2):
+        storage.outbox.start_press(held, None, later(second))
+    storage.outbox.conclude(held, Verdict(ReplyStatus.SENT, None, "1"), later(3), None)
+    add = storage.outbox.enqueue_without_turn
+    add(reply.thread_id, "another", "curl", later(4))
+    assert storage.outbox.claim_next(later(5), 2, 2)
+
+
+def test_a_reply_is_not_in_the_way_of_its_own_second_press(storage: Storage) -> None:
+    reply_to(storage)
+    held = claim(storage)
+    assert held
+    pressed = storage.outbox.start_press(held, None, later(1))
+    nothing = Verdict(ReplyStatus.PENDING, "it did not arrive")
+    storage.outbox.conclude(pressed, nothing, later(2), later(2))
+    assert storage.outbox.claim_next(later(3), 1, 1)
+
+
 def test_one_thread_over_its_limit_does_not_hold_up_another(storage: Storage) -> None:
     press(storage, "X", NOW)
     storage.outbox.enqueue_without_turn("X", "second", "curl", later(1))
     storage.outbox.enqueue_without_turn("Y", "other", "curl", later(2))
     held = storage.outbox.claim_next(later(3), 1, 60)
     assert held and held.message == "other"
+
+
+# A call of the AI that comes again
+
+
+def test_a_call_is_forgotten_with_its_reply(storage: Storage) -> None:
+    def answer() -> Answered:
+        return Answered(reply_to(storage), None)
+
+    first = storage.once("msg_1", answer, NOW)
+    assert first.reply and storage.once("msg_1", answer, NOW) == first
+    storage.outbox.fail(first.reply, "refused", NOW)
+    storage.prune(later(1_000_000))
+    assert rows(storage, "SELECT * FROM calls") == []
+
+
+def test_a_call_that_fails_may_come_again(storage: Storage) -> None:
+    def answer() -> Answered:
+        reply_to(storage)
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        storage.once("msg_1", answer, NOW)
+    assert storage.outbox.counts() == {}
+    assert storage.once("msg_1", lambda: Answered(reply_to(storage), None), NOW).reply
 
 
 # The boundary

@@ -14,10 +14,12 @@ thread decides.
 from __future__ import annotations
 
 import json
+import logging
 import sqlite3
 import uuid
 from datetime import datetime
 from datetime import timedelta
+from typing import NamedTuple
 
 from airbot.models import PressOutcome
 from airbot.models import Reply
@@ -31,7 +33,18 @@ from airbot.storage.database import to_time
 from airbot.storage.database import to_time_or_none
 
 LIMIT_LOOKED_AT = timedelta(minutes=1)  # how often a row over its limit is tried
+EVERYWHERE = ""
 SAME_TEXT_WITHIN = timedelta(minutes=10)
+
+
+logger = logging.getLogger(__name__)
+
+
+class _Window(NamedTuple):
+    """An hour in which enough was sent, in one conversation or everywhere."""
+
+    where: str
+    reason: str
 
 
 class Outbox:
@@ -39,6 +52,7 @@ class Outbox:
 
     def __init__(self, db: Database) -> None:
         self._db = db
+        self._full: set[str] = set()  # windows that were said to be full
 
     def get(self, reply_id: str) -> Reply | None:
         row = self._db.read_one(
@@ -86,9 +100,12 @@ class Outbox:
         with self._db.transaction() as tx:
             _say_who_waits(tx)
             for row in _due(tx, now):
-                if reason := _over_limit(tx, row, now, per_thread_hour, per_hour):
-                    _wait(tx, row["id"], reason, now + LIMIT_LOOKED_AT)
+                full = _full_window(tx, row, now, per_thread_hour, per_hour)
+                if full is not None:
+                    _wait(tx, row["id"], full.reason, now + LIMIT_LOOKED_AT)
+                    self._tell_once(full, row["id"])
                     continue
+                self._full -= {row["thread_id"], EVERYWHERE}
                 claimed = tx.execute(
                     """
                     UPDATE queue_outbox SET status = 'processing', claimed_at = :now,
@@ -99,6 +116,12 @@ class Outbox:
                 )
                 return reply_from_row(claimed[0])
         return None
+
+    def _tell_once(self, full: _Window, reply_id: str) -> None:
+        """An AI that runs wild is an error, once: not each time that we look."""
+        if full.where not in self._full:
+            self._full.add(full.where)
+            logger.error("reply %s %s", reply_id[:8], full.reason)
 
     def next_unsettled(self, now: datetime) -> Reply | None:
         """An uncertain reply whose thread is due to be read once more."""
@@ -354,13 +377,14 @@ def _say_who_waits(tx: Transaction) -> None:
         """)
 
 
-def _over_limit(
+def _full_window(
     tx: Transaction,
     row: sqlite3.Row,
     now: datetime,
     per_thread_hour: int,
     per_hour: int,
-) -> str | None:
+) -> _Window | None:
+    # By the row: one that is pressed a second time counts once.
     (sent,) = tx.execute(
         """
         SELECT COUNT(*) AS all_threads,
@@ -374,9 +398,10 @@ def _over_limit(
         },
     )
     if sent["this_thread"] >= per_thread_hour:
-        return f"waits: {per_thread_hour} replies an hour in one conversation"
+        reason = f"waits: {per_thread_hour} replies an hour in one conversation"
+        return _Window(row["thread_id"], reason)
     if sent["all_threads"] >= per_hour:
-        return f"waits: {per_hour} replies an hour"
+        return _Window(EVERYWHERE, f"waits: {per_hour} replies an hour")
     return None
 
 
