@@ -17,6 +17,8 @@ from waitress.task import ErrorTask
 
 from airbot.exceptions import CannotListen
 
+THREADS = 4
+HEAD_BYTES = 16 * 1024
 CONNECTIONS = 300  # of 80 KiB at most: a half-sent request waits in memory
 IDLE_S = 30
 REQUEST_S = 30.0  # for all of a request, from its first byte
@@ -88,13 +90,13 @@ class Server:
                 app,
                 host=found[0][4][0],
                 port=port,
-                threads=4,
+                threads=THREADS,
                 connection_limit=CONNECTIONS,
                 asyncore_use_poll=True,  # select() has no room for many
                 channel_timeout=IDLE_S,
                 cleanup_interval=CLEANUP_S,
                 max_request_body_size=max_body + 1,  # it refuses from there on
-                max_request_header_size=16 * 1024,
+                max_request_header_size=HEAD_BYTES,
                 ident=None,
                 # Kept: a call that was forwarded is not from this machine.
                 clear_untrusted_proxy_headers=False,

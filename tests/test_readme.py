@@ -9,6 +9,7 @@ set airbot up: the second of them runs this file.
 from __future__ import annotations
 
 import argparse
+import base64
 import json
 import os
 import re
@@ -40,6 +41,8 @@ from test_storage import MAX_AGE
 from test_storage import guest
 from test_storage import reading
 
+from airbot import serving
+from airbot import webhook
 from airbot.ai import payload
 from airbot.airbnb import thread_id_from
 from airbot.cli import main
@@ -237,8 +240,8 @@ def test_every_block_says_whether_it_is_run() -> None:
     unmarked = [b.text for b in BLOCKS if b.kind is None]
     assert not unmarked
     assert not [b for b in BLOCKS if b.kind == "not run" and "needs" not in b.name]
-    known = "backup curl-ai curl-callback demo demo-stays desk env example-ai restore"
-    known += " settings sql template tests"
+    known = "backup curl-ai curl-callback demo demo-stays desk env example-ai new-key"
+    known += " new-secret restore settings sql template tests"
     assert {b.name for b in BLOCKS if b.kind == "run"} == set(known.split())
     known = "callback demo help log"
     assert {b.name for b in BLOCKS if b.kind == "output"} == set(known.split())
@@ -322,6 +325,38 @@ def test_an_instance_has_folders_and_settings_of_its_own(installed: Shell) -> No
     assert "StateDirectory=airbot-%i\n" in many and "LogsDirectory=airbot-%i\n" in many
     assert "WorkingDirectory=/var/lib/airbot-%i\n" in many
     assert not re.search(r"/var/lib/airbot(?!-%i)", many.split("[Service]")[1])
+
+
+def test_the_new_secret_is_one_and_the_services_alone(installed: Shell) -> None:
+    (installed.tree / "dev").mkdir()
+    (installed.tree / "dev/null").touch()
+    installed.run(block("run", "new-secret"))
+    folder = installed.tree / "etc/airbot"
+    assert (folder / "webhook.secret").stat().st_mode & 0o777 == 0o600
+    environ = {"CREDENTIALS_DIRECTORY": str(folder)}
+    path = installed.tree / str(SYSTEM_CONFIG).lstrip("/")
+    secret = load_config(path, environ=environ, cwd=installed.folder).webhook.secret
+    assert len(base64.b64decode(secret.removeprefix("whsec_"))) == 32
+    unit = installed.tree / "etc/systemd/system/airbot.service.d/secrets.conf"
+    assert "\nLoadCredential=webhook.secret:/etc/airbot/webhook.secret\n" in (
+        unit.read_text()
+    )
+
+
+def test_a_new_key_voids_the_tokens_that_are_out(storage: Storage) -> None:
+    before = storage.session.token_key()
+    with closing(sqlite3.connect(storage.path)) as connection, connection:
+        connection.execute(block("run", "new-key"))
+    assert len(storage.session.token_key()) == len(before) == 32
+    assert storage.session.token_key() != before
+
+
+def test_the_bounds_of_the_webhook_are_as_printed() -> None:
+    [row] = [row for row in table("against | airbot") if row[0].startswith("many, ")]
+    printed = [int(number) for number in re.findall(r"\d+", row[1])]
+    bounds = [webhook.MAX_BODY // 1024, serving.HEAD_BYTES // 1024]
+    bounds += [serving.CONNECTIONS, serving.THREADS, int(serving.REQUEST_S)]
+    assert printed == bounds
 
 
 def test_the_seeds_env_alone_is_enough(tmp_path: Path, monkeypatch: Any) -> None:
