@@ -1,0 +1,53 @@
+"""A webhook in a process of its own, so that what it takes can be measured.
+
+    python tests/run_webhook.py FOLDER SECRET
+
+It has one turn that waits for its answer. Prints one line of JSON: the port that is
+open to this machine, the port that wants the secret, and the turn's address. Ends when
+its standard input does.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from test_storage import MAX_AGE
+from test_storage import guest
+from test_storage import reading
+
+from airbot.ai import callback_url
+from airbot.logs import start_logging
+from airbot.models import utcnow
+from airbot.sandbox.demo import sandbox_config
+from airbot.storage import Storage
+from airbot.webhook import Webhook
+from airbot.webhook import WebhookServer
+
+
+def main(folder: Path, secret: str) -> None:
+    start_logging("INFO", folder / "logs")
+    storage = Storage(folder / "airbot.db")
+    now = utcnow()
+    storage.inbox.record(reading(guest("1", at=now), id_=THREAD, at=now), MAX_AGE)
+    turn = storage.turns.newest(THREAD)
+    assert turn
+    ports = []
+    for more in ({}, {"webhook__secret": secret}):
+        config = sandbox_config(
+            "http://127.0.0.1:1", "http://127.0.0.1:1", folder, **more
+        )
+        server = WebhookServer(Webhook(storage, config), "127.0.0.1", 0)
+        server.start()
+        ports.append(server.port)
+    key = storage.session.token_key()
+    address = callback_url("", turn.id, turn.newest_at + MAX_AGE, key)
+    print(json.dumps([*ports, address]), flush=True)
+    sys.stdin.read()
+
+
+THREAD = "TWVzc2FnZVRocmVhZDoxMjM0NTY3"
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2])
