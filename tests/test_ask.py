@@ -397,6 +397,18 @@ class CallsBackFirst(DemoAI):
 # What the log says
 
 
+def test_what_nobody_sees_is_taken_out_of_an_answer_with_a_note(
+    world: World, ai: DemoAI, caplog: pytest.LogCaptureFixture
+) -> None:
+    ai.mode, ai.answer = "inline", lambda question: "Yes\u200b, \u202eit is."
+    world.read(guest("1"))
+    world.ask(0)
+    (reply,) = world.storage.outbox.with_status(ReplyStatus.PENDING)
+    assert reply.message == "Yes, it is."
+    note = f"reply {reply.id[:8]}: 2 characters that nobody sees were taken out"
+    assert note in caplog.messages
+
+
 def test_the_log_names_turns_and_never_words(
     world: World, ai: DemoAI, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -188,7 +188,9 @@ def test_the_log_files_are_those_of_the_log() -> None:
 
 
 @pytest.fixture
-def program(site: AirbnbSite, ai: DemoAI, tmp_path: Path) -> Iterator[subprocess.Popen]:
+def program(
+    site: AirbnbSite, ai: DemoAI, tmp_path: Path
+) -> Iterator[subprocess.Popen[str]]:
     """`airbot --once`, with an AI that keeps it waiting, an open umask, and secrets."""
     folder = tmp_path / "home"
     folder.mkdir(0o700)
@@ -236,7 +238,7 @@ def shown_by(pid: int, name: str) -> str:
 
 @pytest.mark.browser
 def test_no_secret_leaves_the_program_and_no_file_is_open(
-    program: subprocess.Popen, ai: DemoAI, tmp_path: Path
+    program: subprocess.Popen[str], ai: DemoAI, tmp_path: Path
 ) -> None:
     end = time.monotonic() + 30
     while not ai.asked and time.monotonic() < end:

@@ -737,6 +737,13 @@ def test_who_cannot_have_guessed_is_not_slowed_down(secured: Api) -> None:
     assert sign(secured).json()["success"]
 
 
+def test_who_is_late_has_not_guessed(secured: Api) -> None:
+    url = secured.address_of(secured.turn())
+    secured.now += 2 * MAX_AGE
+    for _ in range(30):
+        refused(secured.call(url=url), 401, "too old")
+
+
 def test_after_a_minute_an_address_may_try_again() -> None:
     clock = Clock()
     wrongs = Wrongs(clock)

@@ -46,9 +46,10 @@ FORWARDED = ("x-forwarded-for", "x-forwarded-host", "x-real-ip", "forwarded", "v
 
 @dataclass(frozen=True)
 class Caller:
-    """`turn` is what a token opens; `call_id` names a signed call, on each repeat."""
+    """`turn` is what a token opens, `until` when; `call_id` names a signed call."""
 
     turn: Turn | None = None
+    until: datetime | None = None  # by Airbnb's clock
     call_id: str | None = None
 
 
@@ -111,7 +112,7 @@ class Doors:
         address = request.environ.get("REMOTE_ADDR") or ""
         slowed = self._wrongs.are_many(address)
         try:
-            return self._judge(body, slowed)
+            caller = self._judge(body, slowed)
         except Refused as e:
             if e.status != 401:
                 raise
@@ -121,31 +122,36 @@ class Doors:
                 text = "%d wrong secrets within a minute from %s: it is slowed down"
                 logger.warning(text, WRONGS, address)
             raise
+        self._check_age(caller)  # who is late has not guessed
+        return caller
+
+    def _check_age(self, caller: Caller) -> None:
+        if caller.turn is None or caller.until is None:
+            return
+        site_now = self._storage.session.get().site_time(self._now())
+        # A repeat of what was taken in time is told so, however late it comes.
+        if site_now > caller.until and not self._storage.outbox.of_turn(caller.turn.id):
+            raise Refused(401, "the turn is too old to be answered")
 
     def _judge(self, body: bytes, slowed: bool) -> Caller:
         query = parse_qs(request.query_string, keep_blank_values=True)
         if "turn" in query or "token" in query:
             given = query.get("turn", []), query.get("token", [])
-            return Caller(turn=self._turn_of_token(*given))
+            return self._who_has_the_token(*given)
         if self._settings.secret:
             return self._who_knows_the_secret(body, slowed)
         if not self._is_from_here():
             raise Refused(401, "set webhook.secret to take calls from other machines")
         return Caller()
 
-    def _turn_of_token(self, ids: list[str], tokens: list[str]) -> Turn:
+    def _who_has_the_token(self, ids: list[str], tokens: list[str]) -> Caller:
         key = self._storage.session.token_key()
         if (len(ids), len(tokens)) != (1, 1) or not is_token(ids[0], tokens[0], key):
             raise Refused(401, "the token in the address is not that turn's")
         turn = self._storage.turns.get(ids[0])
         if turn is None:
             raise Refused(404, "that turn is not known (any more)")
-        until = expiry_in(tokens[0]) or turn.newest_at + self._max_age
-        site_now = self._storage.session.get().site_time(self._now())
-        # A repeat of what was taken in time is told so, however late it comes.
-        if site_now > until and self._storage.outbox.of_turn(turn.id) is None:
-            raise Refused(401, "the turn is too old to be answered")
-        return turn
+        return Caller(turn, expiry_in(tokens[0]) or turn.newest_at + self._max_age)
 
     def _who_knows_the_secret(self, body: bytes, slowed: bool) -> Caller:
         if has_header("webhook-signature"):
