@@ -7,9 +7,11 @@
 It stores and wakes SEND; it never touches the browser. Whatever is wrong is answered as
 `{"success": false, "error": "<one sentence>"}`. A local API can be reached by every web
 page that is open on this machine, so `Host` must be one of ours, the content type must
-be JSON, and a call without the turn's token or a secret must come from this machine.
+be JSON, browsers are refused, and a call without the turn's token, a secret or its
+signature must come from this machine.
 
-    app.py     whose call it is, which turn it answers, what becomes of it
+    doors.py   who may call
+    app.py     which turn a call answers, and what becomes of it
     form.py    what a call must look like
     server.py  where it is served
 """
