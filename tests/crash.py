@@ -21,7 +21,7 @@ from airbot.storage.inbox import Inbox
 from airbot.storage.outbox import Outbox
 from airbot.storage.session import SessionStore
 from airbot.storage.turns import Turns
-from airbot.webhook import Webhook
+from airbot.webhook.doors import Doors
 
 ROOMS: dict[str, type] = {
     "ai": AI,
@@ -32,7 +32,7 @@ ROOMS: dict[str, type] = {
     "site": Airbnb,
     "tab": Tab,
     "turns": Turns,
-    "webhook": Webhook,
+    "doors": Doors,
 }
 # After one step is before the next: only where another thread or the browser is at
 # work in between do both sides differ.
@@ -59,7 +59,7 @@ AFTER = (
     "turns.claim_next",
     "ai.ask",
     # the webhook
-    "webhook._turn_of_token",
+    "doors.caller",
     "outbox.enqueue",
     # SEND
     "outbox.recover",
