@@ -152,7 +152,7 @@ def _delays(show: Show, viewer: Viewer) -> list[float]:
 
 
 def _kilobytes_a_minute(show: Show, viewer: Viewer) -> float:
-    show.run(2.0)
+    show.run(6.0)  # what follows an act is over
     before = viewer.bytes
     show.run(STILL_S)
     return (viewer.bytes - before) / STILL_S * 60 / 1000
