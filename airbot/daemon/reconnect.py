@@ -95,28 +95,39 @@ def run_remote(
     host = config.reconnect.host
     if not is_loopback(host) and not tls:
         raise ConfigError([_no_tls(host)])
-    with _profile(config, True, browser_arguments) as (storage, browser):
-        screen = Screen()
-        remote = Remote(screen, host, tls)
-        server = Server(remote.app, host, config.reconnect.port, "remote", MAX_BODY)
-        server.start()
+    screen = Screen()
+    with (
+        _profile(config, True, browser_arguments) as (storage, browser),
+        _served(config, screen, tls) as invitation,
+    ):
+        site = Airbnb(browser, config.airbnb.base_url)
+        site.show_inbox()
+        for line in invitation:
+            say(line)
         try:
-            site = Airbnb(browser, config.airbnb.base_url)
-            site.show_inbox()
-            for line in _invitation(host, server.port, remote.token):
-                say(line)
             page = _wait_for_viewer(site, Show(browser, screen), screen)
-            _welcome_back(storage, browser, page, say)
-            screen.end(f"{GOODBYE} You can close this page.")
         except _NobodyCame:
             say("Nobody came in 15 minutes: closed. airbot stays paused.")
             return PERSON
-        except AirbotError as e:
-            screen.end(f"{e}. Start airbot reconnect again.")
-            raise
-        finally:
-            server.stop()
+        _welcome_back(storage, browser, page, say)
+        screen.end(f"{GOODBYE} You can close this page.")
     return 0
+
+
+@contextmanager
+def _served(config: Config, screen: Screen, tls: bool) -> Iterator[list[str]]:
+    """The page's server, and the lines that invite to it."""
+    host = config.reconnect.host
+    remote = Remote(screen, host, tls)
+    server = Server(remote.app, host, config.reconnect.port, "remote", MAX_BODY)
+    server.start()
+    try:
+        yield list(_invitation(host, server.port, remote.token))
+    except AirbotError as e:
+        screen.end(f"{e}. Start airbot reconnect again.")
+        raise
+    finally:
+        server.stop()
 
 
 def _wait_for_viewer(site: Airbnb, show: Show, screen: Screen) -> InboxPage:
