@@ -48,7 +48,7 @@ class Asker:
         self._callback_base = callback_base
         self._reply_waits = reply_waits
         self._now = now
-        self._max_age = timedelta(hours=config.sync.max_age_hours)
+        self._max_age = config.sync.max_age
 
     def ask_one(self) -> bool:
         """Ask about the next turn that is due; False when none is."""

@@ -28,6 +28,7 @@ from configparser import RawConfigParser
 from contextlib import suppress
 from dataclasses import dataclass
 from dataclasses import field
+from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -278,6 +279,11 @@ class SyncSection:
     interval_sec: int
     max_age_hours: int
     full_load_min: int
+
+    @property
+    def max_age(self) -> timedelta:
+        """A guest's text that is older is not answered."""
+        return timedelta(hours=self.max_age_hours)
 
 
 @dataclass(frozen=True)

@@ -63,7 +63,7 @@ class Sender:
         self._site = site
         self._limits = config.send
         self._settle_after = timedelta(seconds=config.send.settle_sec)
-        self._max_age = timedelta(hours=config.sync.max_age_hours)
+        self._max_age = config.sync.max_age
         self._now = now
         self._proven_in: str | None = None  # where the last proof has left the page
 

@@ -14,7 +14,6 @@ from collections.abc import Callable
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from datetime import timedelta
 
 from airbot.airbnb import Airbnb
 from airbot.config import Config
@@ -63,7 +62,7 @@ class Syncer:
         self._storage = storage
         self._site = site
         self._now = now
-        self._max_age = timedelta(hours=config.sync.max_age_hours)
+        self._max_age = config.sync.max_age
         self._full_every_s = config.sync.full_load_min * 60.0
         self._full_at = 0.0  # monotonic; the first one is full
 

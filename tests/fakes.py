@@ -19,7 +19,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC
 from datetime import datetime
-from datetime import timedelta
 from typing import Any
 
 from airbot.airbnb import shapes
@@ -226,7 +225,7 @@ class Desk:
     ) -> None:
         self.site, self.airbnb, self.storage = site, airbnb, storage
         self.clock = Clock(site)
-        self.max_age = timedelta(hours=config.sync.max_age_hours)
+        self.max_age = config.sync.max_age
         self.syncer = Syncer(storage, airbnb, config, self.clock)
         self.sender = Sender(storage, airbnb, config, self.clock)
         self.thread = site.add_thread("Maya")

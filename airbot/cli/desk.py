@@ -6,7 +6,6 @@ import argparse
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from datetime import timedelta
 
 from airbot.cli import show
 from airbot.config import Config
@@ -100,4 +99,4 @@ def _said(reply: Reply) -> int:
 def _oldest(storage: Storage, config: Config) -> datetime:
     """Whose guests wrote before this, by Airbnb's clock, is too old to answer."""
     site_now = storage.session.get().site_time(utcnow())
-    return site_now - timedelta(hours=config.sync.max_age_hours)
+    return site_now - config.sync.max_age

@@ -16,7 +16,6 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from datetime import timedelta
 from urllib.parse import parse_qs
 from urllib.parse import urlsplit
 
@@ -91,7 +90,7 @@ class Doors:
     ) -> None:
         self._storage = storage
         self._settings = config.webhook
-        self._max_age = timedelta(hours=config.sync.max_age_hours)
+        self._max_age = config.sync.max_age
         self._now = now
         self._wrongs = Wrongs()
 
