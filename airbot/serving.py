@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import json
 import socket
 import threading
@@ -16,6 +17,8 @@ from waitress.server import create_server
 from waitress.task import ErrorTask
 
 from airbot.exceptions import CannotListen
+
+Environ = dict[str, Any]  # a request, as WSGI has it
 
 THREADS = 4
 HEAD_BYTES = 16 * 1024
@@ -31,6 +34,27 @@ def host_of(netloc: str) -> str:
         return urlsplit(f"//{netloc}").hostname or ""
     except ValueError:
         return ""
+
+
+def header(environ: Environ, name: str) -> str:
+    """A header of a request; "" when it has none.
+
+    Bottle's own way to one fails on bytes that are not UTF-8.
+    """
+    return str(environ.get(_key(name), ""))
+
+
+def has_header(environ: Environ, name: str) -> bool:
+    return _key(name) in environ
+
+
+def _key(name: str) -> str:
+    return "HTTP_" + name.upper().replace("-", "_")
+
+
+def hush(environ: Environ) -> None:
+    """Let Bottle print no traceback of a request: it may hold what was sent."""
+    environ["wsgi.errors"] = io.StringIO()
 
 
 class _JsonErrorTask(ErrorTask):

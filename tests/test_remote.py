@@ -146,6 +146,15 @@ def test_under_another_name_nothing_opens(served: Served, host: str) -> None:
     assert served.open(headers={"Host": host}).status_code in (400, 403)
 
 
+@pytest.mark.parametrize("name", ["Host", "Origin", "Sec-Fetch-Site", "Cookie"])
+def test_a_header_that_is_no_utf8_opens_nothing_and_is_no_bug(
+    served: Served, name: str
+) -> None:
+    headers = {"Host": "127.0.0.1", name: b"\xff\xfe"}
+    answer = requests.get(f"{served.url}/frame?after=0", headers=headers, timeout=5)
+    assert answer.status_code == 403
+
+
 def test_on_all_addresses_every_address_is_ours_but_no_name() -> None:
     served = Served(host="0.0.0.0")
     try:

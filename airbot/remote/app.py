@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import logging
 import math
@@ -20,6 +19,8 @@ from airbot.remote.doors import COOKIE
 from airbot.remote.doors import Doors
 from airbot.remote.screen import Screen
 from airbot.remote.screen import TooMany
+from airbot.serving import header
+from airbot.serving import hush
 
 logger = logging.getLogger(__name__)
 
@@ -75,9 +76,8 @@ class Remote:
         return self._doors.token
 
     def _check_host(self) -> None:
-        # Bottle would print a traceback there; _error_page says it in one line.
-        request.environ["wsgi.errors"] = io.StringIO()
-        if not self._doors.is_ours(request.get_header("Host") or ""):
+        hush(request.environ)  # _error_page says it in one line
+        if not self._doors.is_ours(header(request.environ, "host")):
             raise HTTPError(403)
 
     # The page
@@ -95,23 +95,23 @@ class Remote:
 
     def _admit(self) -> HTTPResponse:
         """A cookie takes over: the address in a history is worth nothing."""
-        if not self._is_viewer():
-            cookie = self._doors.admit()
-            if cookie is None:
-                raise HTTPError(409)
-            logger.info("somebody has opened the page")
         response = _answer(303, b"", "text/plain", {"Location": "/"})
-        if not self._is_viewer():
-            response.set_cookie(
-                COOKIE,
-                cookie,
-                path="/",
-                max_age=COOKIE_LIVES_S,
-                httponly=True,
-                # "strict" would not survive the way here from another page or a mail.
-                samesite="lax",
-                secure=self._tls,
-            )
+        if self._is_viewer():
+            return response
+        cookie = self._doors.admit()
+        if cookie is None:
+            raise HTTPError(409)
+        logger.info("somebody has opened the page")
+        response.set_cookie(
+            COOKIE,
+            cookie,
+            path="/",
+            max_age=COOKIE_LIVES_S,
+            httponly=True,
+            # "strict" would not survive the way here from another page or a mail.
+            samesite="lax",
+            secure=self._tls,
+        )
         return response
 
     def _is_viewer(self) -> bool:
@@ -154,12 +154,14 @@ class Remote:
         return _answer(204)
 
     def _check_viewer(self) -> None:
-        header = request.get_header
-        site, origin = header("Sec-Fetch-Site") or "", header("Origin") or ""
+        host, origin, site = (
+            header(request.environ, name)
+            for name in ("host", "origin", "sec-fetch-site")
+        )
         # A browser tells nothing of the kind on its own page's GET over plain HTTP.
         if request.method == "GET" and not site and not origin:
             site = "same-origin"
-        same = self._doors.is_same_origin(header("Host") or "", origin, site)
+        same = self._doors.is_same_origin(host, origin, site)
         if not same or not self._is_viewer():
             raise HTTPError(403)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import logging
 from collections.abc import Callable
@@ -23,6 +22,7 @@ from airbot.models import ReplyStatus
 from airbot.models import Turn
 from airbot.models import TurnStatus
 from airbot.models import utcnow
+from airbot.serving import hush
 from airbot.storage import Storage
 from airbot.webhook.doors import Caller
 from airbot.webhook.doors import Doors
@@ -75,8 +75,7 @@ class Webhook:
         return _json(200, answer)
 
     def _check_address(self) -> None:
-        # Bottle would print a traceback there; _error_page says it in one line.
-        request.environ["wsgi.errors"] = io.StringIO()
+        hush(request.environ)  # _error_page says it in one line
         try:
             self._doors.check_address()
         except Refused as e:

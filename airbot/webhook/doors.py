@@ -28,6 +28,8 @@ from airbot.ai import secrets_in
 from airbot.config import Config
 from airbot.config import is_loopback
 from airbot.models import Turn
+from airbot.serving import has_header
+from airbot.serving import header
 from airbot.serving import host_of
 from airbot.storage import Storage
 from airbot.webhook.form import Refused
@@ -96,14 +98,16 @@ class Doors:
 
     def check_address(self) -> None:
         """Raises Refused for a name that is not ours, and for every browser."""
-        host = host_of(header("host"))
+        host = host_of(header(request.environ, "host"))
         ours = {
             self._settings.host.lower(),
             host_of(urlsplit(self._settings.public_url).netloc),
         }
         if not is_loopback(host) and host not in ours - {"", "0.0.0.0", "::"}:
             raise Refused(403, "this address is not known to airbot as its own")
-        if has_header("origin") or has_header("sec-fetch-site"):
+        if has_header(request.environ, "origin") or has_header(
+            request.environ, "sec-fetch-site"
+        ):
             raise Refused(403, "calls from a page in a browser are not taken")
 
     def caller(self, body: bytes) -> Caller:
@@ -153,16 +157,16 @@ class Doors:
         return Caller(turn, expiry_in(tokens[0]) or turn.newest_at + self._max_age)
 
     def _who_knows_the_secret(self, body: bytes, slowed: bool) -> Caller:
-        if has_header("webhook-signature"):
+        if has_header(request.environ, "webhook-signature"):
             return Caller(call_id=self._signed_call(body))
         # Only this can be guessed. A token or a signature that fits always passes, so
         # that nobody who is wrong on purpose can keep the AI out.
-        if slowed or not self._is_bearer(header("authorization")):
+        if slowed or not self._is_bearer(header(request.environ, "authorization")):
             raise Refused(401, "Authorization: Bearer <webhook.secret> is missing")
         return Caller()
 
     def _signed_call(self, body: bytes) -> str:
-        signed = {name: header(name) for name in SIGNED_BY}
+        signed = {name: header(request.environ, name) for name in SIGNED_BY}
         if not is_signed(self._settings.secret, signed, body, self._now()):
             raise Refused(401, "the webhook-signature is wrong, or its time is not now")
         call_id = signed["webhook-id"]
@@ -182,22 +186,7 @@ class Doors:
         public = urlsplit(self._settings.public_url).netloc
         return (
             is_loopback(request.environ.get("REMOTE_ADDR") or "")
-            and is_loopback(host_of(header("host")))
+            and is_loopback(host_of(header(request.environ, "host")))
             and (not public or is_loopback(host_of(public)))
-            and not any(map(has_header, FORWARDED))
+            and not any(has_header(request.environ, name) for name in FORWARDED)
         )
-
-
-# Bottle's own way to a header fails on bytes that are not UTF-8.
-
-
-def header(name: str) -> str:
-    return str(request.environ.get(_key(name), ""))
-
-
-def has_header(name: str) -> bool:
-    return _key(name) in request.environ
-
-
-def _key(name: str) -> str:
-    return "HTTP_" + name.upper().replace("-", "_")
