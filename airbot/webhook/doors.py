@@ -92,6 +92,9 @@ class Doors:
     ) -> None:
         self._storage = storage
         self._settings = config.webhook
+        self._public = host_of(urlsplit(config.webhook.public_url).netloc)
+        self._ours = {config.webhook.host.lower(), self._public}
+        self._ours -= {"", "0.0.0.0", "::"}
         self._max_age = config.sync.max_age
         self._now = now
         self._wrongs = Wrongs()
@@ -99,11 +102,7 @@ class Doors:
     def check_address(self) -> None:
         """Raises Refused for a name that is not ours, and for every browser."""
         host = host_of(header(request.environ, "host"))
-        ours = {
-            self._settings.host.lower(),
-            host_of(urlsplit(self._settings.public_url).netloc),
-        }
-        if not is_loopback(host) and host not in ours - {"", "0.0.0.0", "::"}:
+        if not is_loopback(host) and host not in self._ours:
             raise Refused(403, "this address is not known to airbot as its own")
         if has_header(request.environ, "origin") or has_header(
             request.environ, "sec-fetch-site"
@@ -183,10 +182,9 @@ class Doors:
 
     def _is_from_here(self) -> bool:
         # Where a proxy does not say that it is one, Host or public_url tell.
-        public = urlsplit(self._settings.public_url).netloc
         return (
             is_loopback(request.environ.get("REMOTE_ADDR") or "")
             and is_loopback(host_of(header(request.environ, "host")))
-            and (not public or is_loopback(host_of(public)))
+            and (not self._public or is_loopback(self._public))
             and not any(has_header(request.environ, name) for name in FORWARDED)
         )
