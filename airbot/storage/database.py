@@ -185,7 +185,7 @@ class Database:
         try:
             with self._file_lock(), self._begun() as transaction:
                 for write in writes:
-                    write.run(transaction, alone=len(writes) == 1)
+                    write.run(transaction)
         except BaseException as e:
             for write in writes:
                 write.fail(e)
@@ -294,11 +294,8 @@ class Write(Generic[T]):
         self._error: BaseException | None = None
         self.is_done = False
 
-    def run(self, transaction: Transaction, alone: bool) -> None:
+    def run(self, transaction: Transaction) -> None:
         """An exception of the work undoes this work alone."""
-        if alone:
-            self._done = self._work(transaction)
-            return
         transaction.execute("SAVEPOINT write")
         try:
             self._done = self._work(transaction)

@@ -78,9 +78,7 @@ class Outbox:
 
         The answer to a turn that was closed meanwhile is kept as `cancelled`.
         """
-        return self._db.together(
-            lambda tx: _enqueue(tx, turn, message, sender, now),
-        )
+        return self._db.together(lambda tx: _enqueue(tx, turn, message, sender, now))
 
     def enqueue_without_turn(
         self, thread_id: str, message: str, sender: str, now: datetime
