@@ -374,6 +374,7 @@ WITH_A_TURN = [
         "unsent, and another written",
         *("unsent1 g2", "g1", "", "close superseded, open new 2", "edited"),
     ),
+    ("unsent, and answered", "unsent1 h2", "g1", "", "close taken_over", "host's side"),
     (
         "a failed text of before is in the turn",
         *("g1 g2", "g1 g2", "", "nothing", "as it was"),
@@ -473,6 +474,11 @@ def reply(**changes: object) -> Reply:
 SENDS = [
     ("nothing changed", "g1", "g1 | answered", "", "nothing", "as it was"),
     ("a person answered", "g1 h2", "g1 | answered", "", "close taken_over", "host's"),
+    ("unsent after the claim", "unsent1", "g1 | answered", "", "nothing", "as it was"),
+    (
+        "unsent after the claim, and a person answered",
+        *("unsent1 h2", "g1 | answered", "", "close taken_over", "host's side"),
+    ),
     (
         "the guest wrote again between claim and press",
         *("g1 g2", "g1 | answered", ""),

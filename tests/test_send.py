@@ -319,6 +319,23 @@ def test_what_the_guest_edits_after_the_claim_changes_nothing(
     assert desk.posted() == [REPLY]
 
 
+@pytest.mark.parametrize("call", [1, 2])
+def test_a_person_was_first_also_where_the_guest_then_unsends_the_text(
+    desk: Desk, call: int
+) -> None:
+    desk.queue(REPLY)
+    (text,) = desk.site.messages(desk.thread)
+
+    def talk_it_over() -> None:
+        desk.host()
+        desk.site.unsend(text)
+
+    desk.airbnb.before("ask_thread", talk_it_over, call)
+    assert desk.later(0).status == "cancelled"
+    assert desk.turn().status == TurnStatus.TAKEN_OVER
+    assert desk.posted() == [] and desk.airbnb.composer == ""
+
+
 def test_a_card_or_photo_before_the_press_changes_nothing(desk: Desk) -> None:
     desk.queue(REPLY)
     desk.airbnb.before("ask_thread", lambda: desk.site.card(desk.thread))

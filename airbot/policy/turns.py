@@ -169,12 +169,9 @@ def _expire(case: Case, newer: tuple[Message, ...]) -> Decision:
 
 
 def _host_answered(case: Case) -> bool:
-    """Does a person's text stand below a text of the open turn?"""
+    """Does a person's text stand below a text of the open turn, unsent or not?"""
     above = case.messages[: _after_last_host_text(case)]
-    return any(
-        message.is_guest_text and case.standing.get(message.id) == OPEN
-        for message in above
-    )
+    return any(case.standing.get(message.id) == OPEN for message in above)
 
 
 def _rebuild(case: Case, turn: Turn, texts: tuple[Message, ...]) -> Decision:
