@@ -34,6 +34,7 @@ from airbot.daemon import reconnect
 from airbot.exceptions import ConfigError
 from airbot.models import SessionState
 from airbot.models import utcnow
+from airbot.remote import MAX_BODY
 from airbot.remote import Remote
 from airbot.remote import Screen
 from airbot.remote import Show
@@ -68,7 +69,7 @@ class Served:
     def __init__(self, host: str = "127.0.0.1", tls: bool = False) -> None:
         self.screen = Screen()
         self.remote = Remote(self.screen, host, tls)
-        self.server = Server(self.remote.app, "127.0.0.1", 0, "remote", 64 * 1024)
+        self.server = Server(self.remote.app, "127.0.0.1", 0, "remote", MAX_BODY)
         self.server.start()
         self.url = f"http://127.0.0.1:{self.server.port}"
 

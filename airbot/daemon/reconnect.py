@@ -34,10 +34,10 @@ from airbot.locks import reconnect_lock
 from airbot.models import InboxPage
 from airbot.models import SessionState
 from airbot.models import utcnow
+from airbot.remote import MAX_BODY
 from airbot.remote import Remote
 from airbot.remote import Screen
 from airbot.remote import Show
-from airbot.remote.app import MAX_BODY
 from airbot.serving import Server
 from airbot.storage import Storage
 

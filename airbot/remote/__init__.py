@@ -16,8 +16,9 @@ Nothing else. Whoever has the page has the host's account: the token is for one 
 
 from __future__ import annotations
 
+from airbot.remote.app import MAX_BODY
 from airbot.remote.app import Remote
 from airbot.remote.screen import Screen
 from airbot.remote.show import Show
 
-__all__ = ["Remote", "Screen", "Show"]
+__all__ = ["MAX_BODY", "Remote", "Screen", "Show"]

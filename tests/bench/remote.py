@@ -16,6 +16,7 @@ from bench.table import Figure
 from bench.table import figure
 
 from airbot.browser import Browser
+from airbot.remote import MAX_BODY
 from airbot.remote import Remote
 from airbot.remote import Screen
 from airbot.remote import Show
@@ -105,7 +106,7 @@ def _shown() -> Iterator[tuple[Browser, Show, Viewer]]:
         browser = Browser(Path(folder) / "profile", arguments=LOOPBACK_ONLY)
         screen = Screen()
         remote = Remote(screen, "127.0.0.1")
-        server = Server(remote.app, "127.0.0.1", 0, "remote", 64 * 1024)
+        server = Server(remote.app, "127.0.0.1", 0, "remote", MAX_BODY)
         server.start()
         viewer = Viewer(f"http://127.0.0.1:{server.port}", remote.token)
         try:

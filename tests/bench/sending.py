@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Callable
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import requests
+from bench.running import daemon
+from bench.running import wait_for
 from bench.table import Figure
 from bench.table import figure
 from far_site import Worlds
@@ -19,13 +18,13 @@ from playwright.sync_api import Page
 from playwright.sync_api import sync_playwright
 
 from airbot.airbnb import pages
+from airbot.airbnb import shapes
 from airbot.browser import find_browser
 from airbot.sandbox.demo import LOOPBACK_ONLY
 from airbot.storage import Storage
 
-RUNNER = Path(__file__).resolve().parent.parent / "run_airbot.py"
 RUNS = 9
-PATIENCE_S = 30.0
+LOOK_EVERY_S = 0.002
 TEXT = "Yes, parking is free, right at the house. See you on Friday! (Run {})"
 STANDS = "text => document.body.innerText.includes(text)"
 
@@ -46,40 +45,29 @@ def measure() -> Iterator[Figure]:
             args=["--no-sandbox", *LOOPBACK_ONLY],
         )
         site_url, ai_url = world.urls()
-        daemon = _start(site_url, ai_url, folder)
-        storage = Storage(Path(folder) / "airbot.db")
         ours, bare = [], []
-        try:
+        with daemon(site_url, ai_url, folder, "sync__interval_sec=1"):
+            storage = Storage(Path(folder) / "airbot.db")
             for run in range(RUNS):
                 ours.append(_answer(world, storage, ids[run], run))
                 bare.append(_by_hand(context.pages[0], site_url, ids[-1 - run], run))
-        finally:
-            daemon.terminate()
-            daemon.wait()
             storage.close()
-            context.close()
+        context.close()
         name, other = "answer to proven message", "a bare script"
         yield figure(name, ours, "ms", bare, other, "at most 1.5")
-
-
-def _start(site_url: str, ai_url: str, folder: str) -> subprocess.Popen[bytes]:
-    quiet = subprocess.DEVNULL
-    where = [site_url, ai_url, folder, "sync__interval_sec=1"]
-    command = [sys.executable, RUNNER, "daemon", *where]
-    return subprocess.Popen(command, stdout=quiet, stderr=quiet)
 
 
 def _answer(world: Any, storage: Storage, id_: str, run: int) -> float:
     """A guest asks, airbot asks the AI; from its callback on it is measured."""
     asked = len(world.asked())
     world.guest_writes(f"Is parking free? ({run})", run)
-    _wait(lambda: len(world.asked()) > asked)
+    wait_for(lambda: len(world.asked()) > asked, LOOK_EVERY_S)
     callback = world.asked()[-1]
     time.sleep(0.5)  # the SYNC that read it is over
     body = {"conversation_id": id_, "message": TEXT.format(run), "sender": "AI"}
     started_at = time.perf_counter()
     outbox_id = requests.post(callback, json=body, timeout=10).json()["outbox_id"]
-    _wait(lambda: _is_sent(storage, outbox_id))
+    wait_for(lambda: _is_sent(storage, outbox_id), LOOK_EVERY_S)
     return (time.perf_counter() - started_at) * 1000
 
 
@@ -88,17 +76,8 @@ def _is_sent(storage: Storage, outbox_id: str) -> bool:
     return reply is not None and reply.status == "sent"
 
 
-def _wait(done: Callable[[], bool]) -> None:
-    end = time.monotonic() + PATIENCE_S
-    while not done():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.002)
-
-
 def _by_hand(page: Page, site_url: str, id_: str, run: int) -> float:
     """Open the conversation, type, press, load it anew and see the text there."""
-    from airbot.airbnb import shapes
-
     text = "By hand: " + TEXT.format(run)
     address = f"{site_url}{pages.INBOX_PATH}/{shapes.thread_number(id_)}"
     started_at = time.perf_counter()

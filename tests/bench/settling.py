@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -11,6 +9,8 @@ from datetime import UTC
 from datetime import datetime
 from pathlib import Path
 
+from bench.running import daemon
+from bench.running import wait_for
 from bench.table import Figure
 from bench.table import figure
 from fakes import Desk
@@ -22,10 +22,8 @@ from airbot.sandbox.site import AirbnbSite
 from airbot.sandbox.world import Thread
 from airbot.storage import Storage
 
-RUNNER = Path(__file__).resolve().parent.parent / "run_airbot.py"
 ROWS = 100
 RUNS = 5
-PATIENCE_S = 120.0
 
 
 def measure() -> Iterator[Figure]:
@@ -41,14 +39,8 @@ def _run() -> float:
     ):
         _leave_unsettled(site, Path(folder))
         started_at = time.monotonic()
-        command = [sys.executable, RUNNER, "daemon", site.url, ai.url, folder]
-        quiet = subprocess.DEVNULL
-        daemon = subprocess.Popen(command, stdout=quiet, stderr=quiet)
-        try:
+        with daemon(site.url, ai.url, folder):
             return _settled_at(Path(folder)) - started_at
-        finally:
-            daemon.terminate()
-            daemon.wait()
 
 
 def _leave_unsettled(site: AirbnbSite, folder: Path) -> None:
@@ -73,11 +65,8 @@ def _leave_unsettled(site: AirbnbSite, folder: Path) -> None:
 
 def _settled_at(folder: Path) -> float:
     storage = Storage(folder / "airbot.db")
-    end = time.monotonic() + PATIENCE_S
     try:
-        while storage.outbox.counts().get("sent") != ROWS:
-            assert time.monotonic() < end, storage.outbox.counts()
-            time.sleep(0.02)
+        wait_for(lambda: storage.outbox.counts().get("sent") == ROWS, 0.02)
         return time.monotonic()
     finally:
         storage.close()
