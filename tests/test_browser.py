@@ -390,3 +390,96 @@ def test_an_error_of_a_script_contains_nothing_that_was_read(browser: Browser) -
         with browser.job("looking", 20):
             browser.tab.probe(f"() => {{ throw new Error('{CANARY}') }}")
     assert CANARY not in everything_said(raised)
+
+
+# Chromium's own sandbox: decided by trying
+
+# A Chromium on a machine that lets it have no sandbox: it dies, and says nothing.
+WITHOUT = 'case " $* " in *" --no-sandbox "*) ;; *) kill -TRAP $$;; esac'
+# One that has it. (Here Chromium itself would not: root has none.)
+WITH = 'set -- --no-sandbox "$@"'
+
+
+class Chromium:
+    """The real one, behind a script: what happens first, and how often it starts."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "chromium"
+        self._log = folder / "starts"
+        self._log.touch()
+
+    def behave(self, first: str) -> None:
+        log = f'echo "$@" >> {self._log}'
+        self.path.write_text(
+            f'#!/bin/bash\n{log}\n{first}\nexec {find_browser()} "$@"\n'
+        )
+        self.path.chmod(0o755)
+
+    @property
+    def sandboxed(self) -> list[bool]:
+        """Of each start: was it to have its sandbox?"""
+        starts = self._log.read_text().splitlines()
+        return ["--no-sandbox" not in start for start in starts]
+
+
+@pytest.fixture
+def chromium(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Chromium:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    return Chromium(tmp_path)
+
+
+def about_the_sandbox(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str]]:
+    said = [(r.levelname, r.getMessage()) for r in caplog.records]
+    return [(level, words) for level, words in said if "sandbox" in words]
+
+
+def test_a_browser_that_may_have_a_sandbox_has_one(
+    make_browser: Callable[..., Browser],
+    chromium: Chromium,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    chromium.behave(WITH)
+    browser = make_browser(executable=str(chromium.path))
+    assert add(browser) == 2
+    browser.close()
+    assert add(browser) == 2
+    assert chromium.sandboxed == [True, True]
+    said = about_the_sandbox(caplog)
+    assert said == [("INFO", "the browser is up, in its own sandbox")]
+
+
+def test_a_browser_that_may_have_no_sandbox_starts_without_and_says_so(
+    make_browser: Callable[..., Browser],
+    chromium: Chromium,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    chromium.behave(WITHOUT)
+    browser = make_browser(executable=str(chromium.path))
+    assert add(browser) == 2
+    assert chromium.sandboxed == [True, True, False]
+    ((level, words),) = about_the_sandbox(caplog)
+    assert level == "WARNING" and "without its own sandbox" in words
+
+
+def test_one_death_does_not_cost_the_sandbox(
+    make_browser: Callable[..., Browser], chromium: Chromium, tmp_path: Path
+) -> None:
+    chromium.behave(f"mkdir {tmp_path}/once 2>/dev/null && kill -TRAP $$; {WITH}")
+    browser = make_browser(executable=str(chromium.path))
+    assert add(browser) == 2
+    assert chromium.sandboxed == [True, True]
+
+
+def test_where_the_sandbox_has_worked_it_is_never_left_off(
+    make_browser: Callable[..., Browser], chromium: Chromium
+) -> None:
+    chromium.behave(WITH)
+    browser = make_browser(executable=str(chromium.path))
+    assert add(browser) == 2
+    browser.close()
+    chromium.behave(WITHOUT)
+    with pytest.raises(SiteUnavailable, match="the browser ended"):
+        add(browser)
+    chromium.behave(WITH)
+    assert add(browser) == 2
+    assert chromium.sandboxed == [True, True, True]

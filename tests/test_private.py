@@ -27,9 +27,9 @@ CANARY = "canary-in-the-secret"
 # `airbot` as it is installed; its browser finds no host but this machine.
 AIRBOT = """
 import sys
-from airbot.browser import life
+from airbot.browser import launch
 from airbot.sandbox.demo import LOOPBACK_ONLY
-life.ARGUMENTS += LOOPBACK_ONLY
+launch.ARGUMENTS += LOOPBACK_ONLY
 from airbot.cli import main
 sys.exit(main(sys.argv[1:]))
 """

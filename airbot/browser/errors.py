@@ -19,12 +19,17 @@ def is_death(e: Exception) -> bool:
     )
 
 
+def is_taken(e: Exception) -> bool:
+    """Is it because another Chromium has the profile?"""
+    return "ProcessSingleton" in str(e) or "existing browser session" in str(e)
+
+
 def in_words(e: Exception) -> str:
     """A Playwright error without anything that was typed or read."""
     text = str(e)
     if code := re.search(r"net::(ERR_[A-Z_0-9]+)", text):
         return f"no answer ({code[1]})"
-    if "ProcessSingleton" in text or "existing browser session" in text:
+    if is_taken(e):
         raise AlreadyRunning("another Chromium has the profile open") from None
     if is_death(e):
         return "the browser ended"

@@ -1,4 +1,4 @@
-"""Which Chromium to start, how to get one, and whether its own sandbox works here."""
+"""Which Chromium to start, and how to get one."""
 
 from __future__ import annotations
 
@@ -48,20 +48,6 @@ def _playwrights_own() -> str | None:
     )
     found = sorted(Path(root).glob("chromium-*/chrome-linux*/chrome"))
     return str(found[-1]) if found else None
-
-
-def sandbox_works() -> bool:
-    """Chromium's own sandbox: not for root, nor where user namespaces are off."""
-    if os.geteuid() == 0:
-        return False
-    for switch in (
-        "/proc/sys/kernel/unprivileged_userns_clone",
-        "/proc/sys/user/max_user_namespaces",
-    ):
-        with suppress(OSError):
-            if Path(switch).read_text().strip() == "0":
-                return False
-    return True
 
 
 def install_browser(say: Callable[[str], None]) -> str:

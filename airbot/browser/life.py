@@ -6,7 +6,6 @@ import gc
 import json
 import logging
 import os
-import re
 import threading
 import time
 from collections.abc import Callable
@@ -24,7 +23,7 @@ from airbot.browser.errors import in_words
 from airbot.browser.errors import is_death
 from airbot.browser.errors import is_playwright
 from airbot.browser.find import find_browser
-from airbot.browser.find import sandbox_works
+from airbot.browser.launch import Launcher
 from airbot.browser.tab import Tab
 from airbot.exceptions import SiteUnavailable
 
@@ -40,20 +39,6 @@ ACTION_TIMEOUT_MS = 5_000
 MEMORY_CHECK_EVERY_S = 60.0
 COOKIES_FILE = "airbot-cookies.json"
 
-# Chromium asks Google's hosts for things of its own at every start; we need none.
-ARGUMENTS = (
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-    "--disable-quic",
-)
-# What Chromium may know of our environment: no secret is among it.
-ENVIRONMENT = re.compile(
-    r"PATH|HOME|USER|LOGNAME|LANG|LANGUAGE|LC_\w+|TZ|TMPDIR|DISPLAY|WAYLAND_DISPLAY"
-    r"|XAUTHORITY|XDG_\w+|DBUS_\w+|LD_LIBRARY_PATH|FONTCONFIG_\w+|PLAYWRIGHT_\w+"
-)
-
 
 class Browser:
     """Chromium on one profile; started by its first job, in that job's thread."""
@@ -68,10 +53,9 @@ class Browser:
         max_mb: float = 1200,
     ) -> None:
         self.profile = profile.resolve()
-        self.generation = 0  # counts the browsers started: a new one has no page yet
         self._executable = executable
-        self._headless = headless
-        self._arguments = ARGUMENTS + arguments
+        self._launcher = Launcher(self.profile, headless, arguments)
+        self.generation = 0  # counts the browsers started: a new one has no page yet
         self._max_age_s = max_hours * 3600
         self._max_mb = max_mb
         self._owner: int | None = None
@@ -158,27 +142,13 @@ class Browser:
             self._others, self._driver = processes.drivers(), None
             self._playwright = sync_playwright().start()
             self._driver = processes.drivers() - self._others
-            self._context = self._playwright.chromium.launch_persistent_context(
-                self.profile,
-                executable_path=executable,
-                headless=self._headless,
-                args=list(self._arguments),
-                chromium_sandbox=sandbox_works(),
-                env={k: v for k, v in os.environ.items() if ENVIRONMENT.fullmatch(k)},
-                # Python alone decides when the browser ends, not the terminal.
-                handle_sigint=False,
-                handle_sigterm=False,
-                handle_sighup=False,
-                timeout=LAUNCH_DEADLINE_S * 500,
-                no_viewport=True if not self._headless else None,
-            )
+            self._context = self._launcher.launch(self._playwright, executable)
             self._context.set_default_timeout(ACTION_TIMEOUT_MS)
             self._restore_cookies()
             pages = self._context.pages
             self._tab = Tab(pages[0] if pages else self._context.new_page())
         self.generation += 1
         self._started_at = self._memory_checked_at = time.monotonic()
-        logger.debug("browser started: %s", executable)
 
     def _recycle_if_due(self) -> None:
         if self._tab is None:
