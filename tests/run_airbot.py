@@ -27,11 +27,7 @@ from airbot.sandbox.demo import sandbox_config
 
 
 def _serving(parts: Parts) -> None:
-    print(f"serving {parts.server.port}", flush=True)
-
-
-def _say(line: str) -> None:
-    print(line, flush=True)
+    print(f"serving {parts.server.port}")
 
 
 def _run(mode: str, site_url: str, ai_url: str, folder: str, *values: str) -> int:
@@ -46,9 +42,9 @@ def _run(mode: str, site_url: str, ai_url: str, folder: str, *values: str) -> in
     if mode == "dry":
         return run_dry(config, LOOPBACK_ONLY)
     if mode == "reconnect":
-        return run_reconnect(config, LOOPBACK_ONLY, headless=True, say=_say)
+        return run_reconnect(config, LOOPBACK_ONLY, headless=True)
     if mode == "remote":
-        return run_remote(config, LOOPBACK_ONLY, say=_say)
+        return run_remote(config, LOOPBACK_ONLY)
     return Daemon(config, LOOPBACK_ONLY).run(_serving)
 
 

@@ -27,6 +27,8 @@ SECRETS = ("AI_WEBHOOK_SECRET", "API_SECRET", "AI_WEBHOOK_URL", "CREDENTIALS_DIR
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; its exit code."""
+    # Each line at once, also into a pipe: a person waits for the address that it holds.
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     parsed = make_parser().parse_args(arguments)
     try:
         return COMMANDS[parsed.command](parsed)

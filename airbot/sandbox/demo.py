@@ -51,11 +51,7 @@ def sandbox_config(site_url: str, ai_url: str, folder: Path, **values: str) -> C
     return config
 
 
-def _print(line: str) -> None:
-    print(line, flush=True)  # each step as it happens, also into a pipe
-
-
-def run_demo(once: bool, say: Callable[[str], None] = _print) -> int:
+def run_demo(once: bool, say: Callable[[str], None] = print) -> int:
     """Run the demo; with `once` until the guest has an answer, else until Ctrl-C."""
     started_at = time.monotonic()
 
