@@ -798,6 +798,21 @@ def test_a_page_that_hangs_is_loaded_first(site: AirbnbSite, page: Page) -> None
             page.wait_for_timeout(20)
 
 
+@pytest.mark.browser
+def test_a_greedy_page_takes_memory_without_end(site: AirbnbSite, page: Page) -> None:
+    thread = site.add_thread()
+    site.trouble.greedy_page = True
+    page.goto(f"{site.url}/hosting/messages/{thread.number}")
+    session = page.context.new_cdp_session(page)
+
+    def held() -> float:
+        return float(session.send("Runtime.getHeapUsage")["backingStorageSize"])
+
+    for megabytes in (50, 100):
+        while held() < megabytes * 1e6:
+            page.wait_for_timeout(20)
+
+
 # -- the guest's side ---------------------------------------------------------
 
 

@@ -133,6 +133,7 @@ class Pages:
             "extraWords": self.trouble.extra_words,
             "pollMs": site.poll_s * 1000,
             "hangs": self.trouble.hang_page,
+            "greedy": self.trouble.greedy_page,
             "switches": self.switches(),
         }
 

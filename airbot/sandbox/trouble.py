@@ -21,9 +21,9 @@ _PLACES = {
 class Trouble:
     """Set any field at any time. The defaults are a site in good health.
 
-    What concerns the page's markup (`composer`, `language`, `markup_gone`,
-    `extra_words`, `hang_page`) is seen by a page when it loads; `composer` and
-    `markup_gone` also at the next thread that an open page shows.
+    What concerns the page itself (`composer`, `language`, `markup_gone`,
+    `extra_words`, `hang_page`, `greedy_page`) is seen by a page when it loads;
+    `composer` and `markup_gone` also at the next thread that an open page shows.
     """
 
     composer: str = "contenteditable"  # "textarea" | "contenteditable" | "wrapped"
@@ -64,6 +64,7 @@ class Trouble:
 
     markup_gone: str | None = None  # "composer" | "send_button" | "list" | "all"
     hang_page: bool = False  # the page's script never comes back after the load
+    greedy_page: bool = False  # it takes memory without end, 400 MB a second
 
     def challenged(self, place: str) -> str | None:
         """The kind of challenge shown at `place` ("page", "api", "send"), or None."""

@@ -175,6 +175,10 @@ if (config.extraWords) {
 if (config.hangs) {
   window.addEventListener("load", () => setTimeout(() => { while (true) {} }, 300));
 }
+if (config.greedy) {
+  const kept = [];
+  setInterval(() => kept.push(new Uint8Array(8e6).fill(1)), 20);
+}
 await Promise.all([
   refresh(),
   query("FetchInboxFiltersConfig", {}).catch(() => null),
