@@ -1,8 +1,9 @@
 """Starting Chromium on the profile, in its own sandbox wherever this machine lets it.
 
-Whether it does is found out by trying, because it is decided in many places: the kernel's
-switches, AppArmor, a container, the service's unit. Without it Chromium ends at once, in a
-third of a second, and often without a word of why (tried 2026-11, Chromium 156).
+Whether it does is found out by trying, because it is decided in many places: the
+kernel's switches, AppArmor, a container, the service's unit. Where it may have none
+Chromium ends in a third of a second, often without a word of why (tried 2026-11,
+Chromium 156).
 """
 
 from __future__ import annotations
