@@ -11,8 +11,10 @@ because bringing a job forward while it runs is lost.
 
 from __future__ import annotations
 
+import faulthandler
 import logging
 import signal
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -71,6 +73,8 @@ class Daemon:
             if threading.current_thread() is threading.main_thread():
                 signal.signal(signal.SIGTERM, self.stop)
                 signal.signal(signal.SIGINT, self.stop)
+                # The manager's watchdog ends us by SIGABRT: where did each thread stand?
+                faulthandler.enable(sys.__stderr__)
             if not parts.profile.is_ours:
                 self._aside.set()
             parts.send_wanted.set()  # what another life left is settled first
