@@ -142,7 +142,6 @@ class Shell:
             "HOME": str(folder),
             "TREE": str(self.tree),
             "PYTHONPATH": str(ROOT),
-            "PYTHONUNBUFFERED": "1",  # lines are read while it runs
         }
 
     def stand_in(self, path: Path, text: str) -> None:
@@ -241,7 +240,7 @@ def test_every_block_says_whether_it_is_run() -> None:
     assert not unmarked
     assert not [b for b in BLOCKS if b.kind == "not run" and "needs" not in b.name]
     known = "backup curl-ai curl-callback demo demo-stays desk env example-ai new-key"
-    known += " new-secret restore settings sql template tests"
+    known += " new-secret no-sandbox restore settings sql template tests"
     assert {b.name for b in BLOCKS if b.kind == "run"} == set(known.split())
     known = "callback demo help log"
     assert {b.name for b in BLOCKS if b.kind == "output"} == set(known.split())
@@ -300,6 +299,7 @@ def test_the_demo_without_once_stays_and_shows_two_addresses(shell: Shell) -> No
 
 @pytest.fixture
 def installed(shell: Shell) -> Shell:
+    shell.stand_in(shell.folder / "bin" / "systemctl", "#!/bin/sh\n")
     shell.run(block("run", "settings"))
     return shell
 
@@ -324,7 +324,25 @@ def test_an_instance_has_folders_and_settings_of_its_own(installed: Shell) -> No
     assert "--config /etc/airbot/%i.ini\n" in many
     assert "StateDirectory=airbot-%i\n" in many and "LogsDirectory=airbot-%i\n" in many
     assert "WorkingDirectory=/var/lib/airbot-%i\n" in many
-    assert not re.search(r"/var/lib/airbot(?!-%i)", many.split("[Service]")[1])
+    assert not re.search(r"/var/(lib|log)/airbot(?!-%i)", _settings(many))
+
+
+def _settings(unit: str) -> str:
+    """A unit without its comments."""
+    return re.sub("^#.*$", "", unit, flags=re.MULTILINE)
+
+
+def test_the_drop_in_for_no_sandbox_closes_what_the_sandbox_needs(
+    installed: Shell,
+) -> None:
+    installed.run(block("run", "no-sandbox"))
+    folder = installed.tree / "etc/systemd/system/airbot.service.d"
+    lines = (folder / "no-sandbox.conf").read_text().splitlines()
+    assert lines[:3] == ["[Service]", "RestrictNamespaces=", "RestrictNamespaces=yes"]
+    (taken,) = [line for line in lines if "=~" in line]
+    given = (ROOT / "airbot.service").read_text()
+    assert "\nSystemCallFilter=capset chroot seccomp\n" in given
+    assert taken == "SystemCallFilter=~chroot seccomp"
 
 
 def test_the_new_secret_is_one_and_the_services_alone(installed: Shell) -> None:
