@@ -73,7 +73,7 @@ class Daemon:
             if threading.current_thread() is threading.main_thread():
                 signal.signal(signal.SIGTERM, self.stop)
                 signal.signal(signal.SIGINT, self.stop)
-                # The manager's watchdog ends us by SIGABRT: where did each thread stand?
+                # The watchdog ends us by SIGABRT: where did each thread stand?
                 faulthandler.enable(sys.__stderr__)
             if not parts.profile.is_ours:
                 self._aside.set()

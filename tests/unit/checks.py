@@ -304,6 +304,7 @@ def memory(lab: Lab) -> None:
     """A page that eats the memory up to the limit: the daemon survives it."""
     if not lab.show("MemoryCurrent").isdigit():
         raise NotHere("systemd has no memory controller here (cgroup v2)")
+    lab.answered()
     before, kills = lab.pid, _oom_kills(lab)
     lab.site.trouble.greedy_page = True
     lab.sh("sudo pkill -9 -u airbot -f -- --type=renderer")

@@ -1,7 +1,7 @@
 """A Debian of its own with a running systemd: a container, or a virtual machine.
 
-Both boot the same tree and are spoken to by ssh, as ana: a person with sudo who has just
-installed Debian. debootstrap and systemd-nspawn need root here.
+Both boot the same tree and are spoken to by ssh, as ana: a person with sudo who has
+just installed Debian. debootstrap and systemd-nspawn need root here.
 
     Container       systemd-nspawn, on this machine's kernel and network; quick. Where
                     this machine has no cgroup v2 it judges no memory limit.
