@@ -54,19 +54,16 @@ class Launcher:
 
     def launch(self, playwright: Playwright, executable: str) -> BrowserContext:
         """A Chromium that has just started. Raises what Playwright says."""
-        *ways, last = self._ways()
-        for sandbox in ways:
+        ways = self._ways()
+        for tries, sandbox in enumerate(ways, 1):
             try:
                 context = self._launch(playwright, executable, sandbox)
+                break
             except Exception as e:
-                if not is_death(e) or is_taken(e):
+                if tries == len(ways) or not is_death(e) or is_taken(e):
                     raise
                 processes.end_leftovers(self._profile)
-            else:
-                self._tell(sandbox)
-                return context
-        context = self._launch(playwright, executable, last)
-        self._tell(last)
+        self._tell(sandbox)
         return context
 
     def _ways(self) -> tuple[bool, ...]:
