@@ -14,7 +14,6 @@ from __future__ import annotations
 import faulthandler
 import logging
 import signal
-import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -74,7 +73,7 @@ class Daemon:
                 signal.signal(signal.SIGTERM, self.stop)
                 signal.signal(signal.SIGINT, self.stop)
                 # The watchdog ends us by SIGABRT: where did each thread stand?
-                faulthandler.enable(sys.__stderr__)
+                faulthandler.enable(2)  # stderr
             if not parts.profile.is_ours:
                 self._aside.set()
             parts.send_wanted.set()  # what another life left is settled first
