@@ -427,10 +427,14 @@ def upgrade(machine: Machine, site: AirbnbSite) -> None:
     assert len(lab.airbot_json("outbox --json")) == len(site.posted()) == 2
     now = _database_version(lab)
     assert now > version
+    modules = "find airbot -name '*.py' | sort"
+    installed = lab.out(f"cd /opt/airbot/lib/python3*/site-packages && {modules}")
+    assert installed == lab.out(f"cd {HOME} && {modules}")
 
     begun = lab.now()
     put_sources(machine, FIRST_LANDED)
-    lab.sh(f"sudo systemctl stop airbot; cd {HOME}; sudo /opt/airbot/bin/pip install .")
+    lab.stop()
+    lab.sh(f"cd {HOME}; sudo rm -rf build; sudo /opt/airbot/bin/pip install .")
     _ends_for_good(lab, 2)
     lab.wait_to_hear("newer", begun)
     assert _database_version(lab) == now

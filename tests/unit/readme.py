@@ -79,13 +79,16 @@ def lead_to(machine: Machine, path: str, base_url: str) -> None:
 
 
 def put_sources(machine: Machine, revision: str = "") -> None:
-    """This folder as it is, or an older commit: what ana has fetched."""
+    """This folder as it is, or an older commit: what ana has fetched.
+
+    What pip has left in her folder, as root, stays there.
+    """
     if revision:
         packed = _git("archive", revision)
     else:
         names = _git("ls-files", "-co", "--exclude-standard").decode().splitlines()
         packed = _tar({ROOT / name: name for name in names})
-    machine.sh(f"rm -rf {HOME}; mkdir {HOME}")
+    machine.sh(f"mkdir -p {HOME}; find {HOME} -mindepth 1 -user ana -delete")
     machine.put(packed, HOME)
 
 
