@@ -5,8 +5,8 @@ just installed Debian. debootstrap and systemd-nspawn need root here.
 
     Container       systemd-nspawn, on this machine's kernel and network; quick. Where
                     this machine has no cgroup v2 it judges no memory limit.
-    VirtualMachine  QEMU, Debian's own kernel, no network; emulated, so about fifteen
-                    times slower
+    VirtualMachine  QEMU, Debian's own kernel, no network; emulated, so about five times
+                    slower
 """
 
 from __future__ import annotations
@@ -228,7 +228,7 @@ class Container(Machine):
 class VirtualMachine(Machine):
     """Its kernel is Debian's own, so that memory limits and the like are in force."""
 
-    slow = 15.0
+    slow = 8.0  # at most
 
     def _boot(self) -> list[str]:
         image = self.folder / "disk.img"
