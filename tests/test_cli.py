@@ -240,6 +240,15 @@ def assert_a_sentence(done, code: int, *words: str) -> None:
         assert word in done.stderr
 
 
+def test_who_has_read_enough_is_told_nothing_more(storage, folder):
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    command = [sys.executable, "-m", "airbot", "status"]
+    done = subprocess.run(command, stdout=write_end, stderr=subprocess.PIPE, timeout=30)
+    os.close(write_end)
+    assert (done.returncode, done.stderr) == (1, b"")
+
+
 def test_wrong_settings_are_all_listed(folder):
     (folder / "config.ini").write_text("[send]\nmax_atempts = x\ninterval_sec = 0\n")
     done = run_program("status")

@@ -34,6 +34,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return COMMANDS[parsed.command](parsed)
     except AirbotError as e:
         return _explain(e)
+    except BrokenPipeError:
+        # Whoever read this has gone (`| head`): nothing to say, and nobody to say it to.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
     except OSError as e:
         # The machine's own doing: a folder that may not be written, a full disk.
         return _say(FAILED, f"{e.strerror or type(e).__name__}: {e.filename or ''}")
