@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except AirbotError as e:
         return _explain(e)
     except BrokenPipeError:
-        # Whoever read this has gone (`| head`): nothing to say, and nobody to say it to.
+        # Whoever read this has gone (`| head`): nobody is left to say a word to.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except OSError as e:

@@ -14,11 +14,10 @@ class Notifier:
 
     def __init__(self) -> None:
         address = os.environ.pop("NOTIFY_SOCKET", "")
-        usec = os.environ.pop("WATCHDOG_USEC", "")
-        os.environ.pop("WATCHDOG_PID", None)
+        for name in ("WATCHDOG_USEC", "WATCHDOG_PID"):
+            os.environ.pop(name, None)
         # A leading @ stands for an abstract socket's NUL.
         self._address = "\0" + address[1:] if address.startswith("@") else address
-        self.watchdog_s = int(usec) / 1e6 if usec.isdigit() else 0.0
 
     def tell(self, *lines: str) -> None:
         """Such as "READY=1", "STATUS=...", "WATCHDOG=1", "STOPPING=1"."""
