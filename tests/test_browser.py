@@ -205,32 +205,6 @@ def test_it_is_recycled_by_memory(
     assert browser.generation == 2
 
 
-@pytest.fixture
-def nobody() -> Iterator[None]:
-    """Root may read every process; under the service's user the kernel hides pages."""
-    us = os.geteuid()
-    os.seteuid(65534 if us == 0 else us)
-    yield
-    os.seteuid(us)
-
-
-def test_pages_whose_maps_the_kernel_hides_are_weighed_all_the_same(
-    browser: Browser, request: pytest.FixtureRequest
-) -> None:
-    add(browser)
-    request.getfixturevalue("nobody")
-    ours = processes.chromiums(browser.profile)
-    pages = [
-        pid
-        for pid, args in processes._commands()
-        if "--type=renderer" in " ".join(args) and processes._group(pid) in ours
-    ]
-    with pytest.raises(PermissionError):
-        Path(f"/proc/{pages[0]}/smaps_rollup").read_text()
-    assert processes._pss_kb(pages[0]) > 5_000
-    assert 50 < browser.memory_mb() < 2000
-
-
 def test_within_its_limits_it_stays(
     browser: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:

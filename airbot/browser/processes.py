@@ -120,20 +120,10 @@ def _kill_group(pid: int) -> None:
 
 
 def _pss_kb(pid: int) -> int:
-    """Proportional set size; of a page in Chromium's sandbox what it holds alone.
-
-    The kernel hides such a page's maps from everybody but root.
-    """
-    if pss := _kilobytes(f"/proc/{pid}/smaps_rollup", "Pss:"):
-        return pss
-    return _kilobytes(f"/proc/{pid}/status", "RssAnon:", "RssShmem:")
-
-
-def _kilobytes(path: str, *names: str) -> int:
-    """The sum of these lines of a file such as `Pss:   71234 kB`."""
-    with suppress(OSError):
-        lines = [line.split() for line in Path(path).read_text().splitlines()]
-        return sum(int(words[1]) for words in lines if words and words[0] in names)
+    with suppress(OSError, ValueError, IndexError):
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1])
     return 0
 
 

@@ -88,21 +88,6 @@ def sandboxed(lab: Lab) -> None:
     assert filters[1] > filters[0] > 0, filters
 
 
-def weighed(lab: Lab) -> None:
-    """Pages in the sandbox, whose maps are hidden, count as memory of the browser."""
-    pages = lab.processes(RENDERER)
-    by_root = sum(
-        int(lab.out(f"sudo grep ^Pss: /proc/{pid}/smaps_rollup").split()[1])
-        for pid in pages
-    )
-    code = (
-        "from airbot.browser.processes import _pss_kb\n"
-        f"print(sum(map(_pss_kb, {pages})))"
-    )
-    ours = int(lab.out(f"cd / && sudo -u airbot {PYTHON} -c '{code}'"))
-    assert 0.3 < ours / by_root < 3, (ours, by_root)
-
-
 def exposure(lab: Lab) -> None:
     """What systemd itself says of the unit, with both settings."""
     unit = "/etc/systemd/system/airbot.service"
@@ -387,7 +372,6 @@ CHECKS: tuple[Callable[[Lab], None], ...] = (
     started,
     full_loop,
     sandboxed,
-    weighed,
     exposure,
     fenced,
     without_sandbox,
