@@ -7,6 +7,8 @@ and the browser finds no other host.
 from __future__ import annotations
 
 import logging
+import os
+import pwd
 import socket
 from collections.abc import Callable
 from collections.abc import Iterator
@@ -69,6 +71,21 @@ def nothing_leaves_the_machine() -> Iterator[None]:
 def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ENVIRONMENT:
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def give_away() -> Callable[[Path], str]:
+    """Let what stands at a path be another user's; that user's name."""
+
+    def give(path: Path) -> str:
+        if os.geteuid() == 0:
+            os.chown(path, pwd.getpwnam("nobody").pw_uid, -1)
+            return "nobody"
+        path.rmdir() if path.is_dir() else path.unlink()
+        path.symlink_to("/usr")
+        return "root"
+
+    return give
 
 
 @pytest.fixture

@@ -288,9 +288,11 @@ def test_a_missing_browser_is_named_with_the_command(folder):
     assert "/nowhere/chromium" in run_program("status").stdout
 
 
-def test_a_database_of_another_user_is_refused_with_the_right_command(folder, storage):
-    os.chown(folder / "airbot.db", 65534, -1)
-    assert_a_sentence(run_program("--once"), 2, "sudo -u")
+def test_a_database_of_another_user_is_refused_with_the_right_command(
+    folder, storage, give_away
+):
+    name = give_away(folder / "airbot.db")
+    assert_a_sentence(run_program("--once"), 2, f"sudo -u {name} airbot")
 
 
 def test_no_network_is_tried_again_later(folder):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pwd
 import signal
 import subprocess
 import sys
@@ -479,10 +478,12 @@ def test_a_daemon_that_starts_during_reconnect_waits_with_its_webhook_open(
     assert airbot.stop() == 0
 
 
-def test_reconnect_as_another_user_than_the_profiles_owner_is_refused(run, tmp_path):
+def test_reconnect_as_another_user_than_the_profiles_owner_is_refused(
+    run, tmp_path, give_away
+):
     (tmp_path / "session").mkdir()
-    os.chown(tmp_path / "session", pwd.getpwnam("nobody").pw_uid, -1)
+    name = give_away(tmp_path / "session")
     window = run("reconnect")
     _, errors = window.communicate(timeout=20)
     assert window.returncode == 2
-    assert "sudo -u nobody airbot" in errors
+    assert f"sudo -u {name} airbot" in errors
