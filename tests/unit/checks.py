@@ -57,8 +57,9 @@ def dry_run(lab: Lab) -> None:
 
 
 def started(lab: Lab) -> None:
-    """Step 7: up, ready, and the guest who has waited is answered."""
+    """Step 7: up, ready, and a guest who has waited is answered."""
     begun = lab.now()
+    lab.site.guest_writes(lab.site.add_thread("Kenji"), "Is there a lift?")
     for commands in README.step(7):
         lab.sh("\n".join(c for c in commands.splitlines() if "-f" not in c.split()))
     assert lab.show("SubState") == "running"
