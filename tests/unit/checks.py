@@ -263,6 +263,7 @@ def driver_killed(lab: Lab) -> None:
 
 
 def _survives_a_kill_of(lab: Lab, pattern: str) -> None:
+    lab.answered()  # the browser is up
     before = lab.pid
     killed = lab.processes(pattern)
     assert len(killed) == 1, killed
