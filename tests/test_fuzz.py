@@ -454,7 +454,8 @@ def spoiled(data: st.DataObject, answer: Any) -> Any:
         elif how == 2 and isinstance(parent, list):
             parent += copy.deepcopy(parent)
         else:
-            parent[path[-1]] = data.draw(SPOILS)
+            # A copy: a list that is changed later on would be changed for all draws.
+            parent[path[-1]] = copy.deepcopy(data.draw(SPOILS))
     return answer
 
 
