@@ -65,7 +65,6 @@ def running_parts(
     job, and is to be closed by the thread that ran it. A `patient` daemon goes without
     the profile while a person reconnects.
     """
-    check_owner(config.airbnb.session_dir, config.storage.path)
     close_to_others(config)
     with ExitStack() as stack:
         database = database_lock(config.storage.path)
@@ -89,7 +88,7 @@ def running_parts(
         )
 
 
-def check_owner(*paths: Path) -> None:
+def _check_owner(*paths: Path) -> None:
     """As another user (root, say) we would leave files that the service cannot use.
 
     Raises ConfigError with the right command.
@@ -103,7 +102,11 @@ def check_owner(*paths: Path) -> None:
 
 
 def close_to_others(config: Config) -> None:
-    """What airbot keeps is its user's alone; what stays open is said."""
+    """What airbot keeps is its user's alone; what stays open is said.
+
+    Raises ConfigError where it is another user's.
+    """
+    _check_owner(config.airbnb.session_dir, config.storage.path)
     profile = config.airbnb.session_dir.resolve()
     locks = (profile.with_name(profile.name + end) for end in (".lock", ".reconnect"))
     said = private.close_profile(profile) + private.close_files(locks)

@@ -22,7 +22,6 @@ from airbot.browser import Browser
 from airbot.config import Config
 from airbot.config import is_loopback
 from airbot.daemon.once import PERSON
-from airbot.daemon.parts import check_owner
 from airbot.daemon.parts import close_to_others
 from airbot.exceptions import AirbotError
 from airbot.exceptions import ChallengeShown
@@ -66,7 +65,6 @@ def run_reconnect(
     Raises ConfigError where there is no display or the profile is another user's,
     AlreadyRunning, SiteUnavailable when the window was closed.
     """
-    check_owner(config.airbnb.session_dir, config.storage.path)
     close_to_others(config)
     if not headless:
         _check_display()
@@ -90,7 +88,6 @@ def run_remote(
     Raises ConfigError where the page would be open to a network without `tls`,
     AlreadyRunning, CannotListen, SiteUnavailable when the browser died.
     """
-    check_owner(config.airbnb.session_dir, config.storage.path)
     close_to_others(config)
     host = config.reconnect.host
     if not is_loopback(host) and not tls:
