@@ -184,6 +184,7 @@ def test_a_pause_shows_in_the_managers_status(  # noqa: F811
 
 def test_the_managers_watchdog_leaves_a_reason(daemon):  # noqa: F811
     airbot: Airbot = daemon()
+    wait_for(lambda: " send: " in airbot.log() or " sync: " in airbot.log())
     assert airbot.stop(signal.SIGABRT) == -signal.SIGABRT
     said = airbot.process.stderr.read()
     assert "in _watch" in said and said.count("Thread 0x") > 3
