@@ -11,7 +11,6 @@ from collections.abc import Callable
 from datetime import datetime
 from datetime import timedelta
 
-from airbot import policy
 from airbot.ai import AI
 from airbot.ai import UNSEEN
 from airbot.ai import AIAnswer
@@ -21,8 +20,9 @@ from airbot.ai import clean_reply
 from airbot.config import Config
 from airbot.exceptions import AIError
 from airbot.models import Turn
-from airbot.models import TurnStatus
 from airbot.models import utcnow
+from airbot.policy.pace import backoff_s
+from airbot.policy.rules import Rules
 from airbot.storage import Storage
 
 logger = logging.getLogger(__name__)
@@ -48,13 +48,13 @@ class Asker:
         self._callback_base = callback_base
         self._reply_waits = reply_waits
         self._now = now
-        self._max_age = config.sync.max_age
+        self._rules = Rules.of(config)
 
     def ask_one(self) -> bool:
         """Ask about the next turn that is due; False when none is."""
         now = self._now()
         site_now = self._storage.session.get().site_time(now)
-        if expired := self._storage.turns.expire(now, site_now, self._max_age):
+        if expired := self._storage.turns.expire(now, site_now, self._rules):
             logger.info("%d turns are too old to be answered", expired)
         again_at = now + timedelta(seconds=self._config.ai.answer_within_sec)
         turn = self._storage.turns.claim_next(now, again_at)
@@ -68,7 +68,7 @@ class Asker:
         if not question.texts:
             return  # a longer turn took its texts over in this very moment
         key = self._storage.session.token_key()
-        until = turn.newest_at + self._max_age
+        until = turn.newest_at + self._rules.max_age
         url = callback_url(self._callback_base, turn.id, until, key)
         try:
             answer = self._ai.ask(question, url)
@@ -79,8 +79,7 @@ class Asker:
 
     def _taken(self, turn: Turn, answer: AIAnswer) -> None:
         if answer.action == "ignore":
-            reason = "the AI said: no reply"
-            self._storage.turns.close(turn.id, TurnStatus.IGNORED, reason, self._now())
+            self._storage.turns.ignore(turn.id, self._now())
         elif answer.action == "reply":
             self._answered(turn, answer.message or "")
         logger.info("turn %s is %s", turn.id[:8], _done(answer.action))
@@ -90,7 +89,7 @@ class Asker:
             text, lost = clean_reply(message, self._config.send.max_chars)
         except ReplyRefused as e:
             reason = f"the AI's answer cannot be sent: {e}"
-            self._storage.turns.close(turn.id, TurnStatus.FAILED, reason, self._now())
+            self._storage.turns.give_up(turn.id, reason, self._now())
             logger.error("turn %s failed: %s", turn.id[:8], reason)
             return
         reply = self._storage.outbox.enqueue(turn, text, AI_NAME, self._now())
@@ -101,10 +100,10 @@ class Asker:
     def _not_taken(self, turn: Turn, e: AIError) -> None:
         now = self._now()
         if e.permanent and turn.refusals + 1 >= self._config.ai.max_attempts:
-            self._storage.turns.close(turn.id, TurnStatus.FAILED, str(e), now)
+            self._storage.turns.give_up(turn.id, str(e), now)
             logger.error("turn %s failed: %s", turn.id[:8], e)
             return
-        wait = policy.backoff_s(turn.attempts)
+        wait = backoff_s(turn.attempts)
         at = now + timedelta(seconds=wait)
         self._storage.turns.ask_again(turn, str(e), at, e.permanent, now)
         logger.warning("turn %s: %s; again in %.0f s", turn.id[:8], e, wait)

@@ -103,7 +103,6 @@ class Thread:
 
     id: str
     title: str
-    type: str
     own_role: str | None
     hosted: bool
     listing_id: str | None
@@ -192,18 +191,17 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Recorded:
-    """What storing a reading brought: new guest texts, and the decision in words."""
+class TakenIn:
+    """What taking in a reading brought: new guest texts, and the decision in words."""
 
     new_texts: int
     reason: str
     may_send: bool
-    opened: bool
 
 
 @dataclass(frozen=True)
 class Reply:
-    """A row of `queue_outbox`."""
+    """A row of `queue_outbox`; `revision` counts its changes."""
 
     id: str
     thread_id: str
@@ -213,6 +211,7 @@ class Reply:
     status: ReplyStatus
     attempts: int
     created_at: datetime
+    revision: int = 0
     presses: int = 0
     claimed_at: datetime | None = None
     send_started_at: datetime | None = None

@@ -23,7 +23,6 @@ from dataclasses import replace
 from datetime import datetime
 from datetime import timedelta
 
-from airbot import policy
 from airbot.airbnb import Airbnb
 from airbot.config import Config
 from airbot.exceptions import LoginRequired
@@ -35,8 +34,14 @@ from airbot.models import Reading
 from airbot.models import Reply
 from airbot.models import ReplyStatus
 from airbot.models import utcnow
-from airbot.policy import Verdict
+from airbot.policy import proof
+from airbot.policy.pace import EVERYWHERE
+from airbot.policy.pace import Full
+from airbot.policy.pace import backoff_s
+from airbot.policy.proof import Verdict
+from airbot.policy.rules import Rules
 from airbot.storage import Storage
+from airbot.storage.outbox import PutOff
 
 logger = logging.getLogger(__name__)
 
@@ -61,10 +66,10 @@ class Sender:
         self._storage = storage
         self._outbox = storage.outbox
         self._site = site
-        self._limits = config.send
-        self._settle_after = timedelta(seconds=config.send.settle_sec)
-        self._max_age = config.sync.max_age
+        self._rules = Rules.of(config)
+        self._look_again = timedelta(seconds=config.send.interval_sec)
         self._now = now
+        self._full: set[str] = set()  # the hours that were said to be full
         self._proven_in: str | None = None  # where the last proof has left the page
 
     def run(self, stopping: Callable[[], bool] = lambda: False) -> Dealt:
@@ -77,19 +82,32 @@ class Sender:
 
     def _recover(self) -> None:
         # Nothing is in hand now: what is `processing` was left by a death or an error.
-        if left := self._outbox.recover():
+        if left := self._outbox.recover(self._now()):
             logger.warning("%d replies were left in the middle", left)
 
     def send_one(self) -> bool:
         """Deal with the next reply that is due; False when none is."""
-        reply = self._outbox.claim_next(
-            self._now(), self._limits.max_per_thread_hour, self._limits.max_per_hour
-        )
-        if reply is None:
+        if (reply := self._claim()) is None:
             return False
         if pressed := self._go_to_the_boundary(reply):
             self._press(pressed)
         return True
+
+    def _claim(self) -> Reply | None:
+        while True:
+            claimed = self._outbox.claim_next(self._now(), self._rules)
+            if not isinstance(claimed, PutOff):
+                break
+            self._tell_once(claimed.full, claimed.reply_id)
+        if claimed is not None:
+            self._full -= {claimed.thread_id, EVERYWHERE}
+        return claimed
+
+    def _tell_once(self, full: Full, reply_id: str) -> None:
+        """An AI that runs wild is an error, once: not each time that we look."""
+        if full.where not in self._full:
+            self._full.add(full.where)
+            logger.error("reply %s %s", reply_id[:8], full.reason)
 
     def settle_one(self) -> bool:
         """Read the thread of an uncertain reply once more; False when none is due."""
@@ -114,7 +132,7 @@ class Sender:
             self._try_later(reply, str(e))
         except SiteError as e:
             # Not this reply's fault: it waits for the session, and is not counted.
-            self._outbox.release(reply, str(e))
+            self._outbox.release(reply, str(e), self._now())
             raise
         else:
             if reading is not None:
@@ -165,10 +183,12 @@ class Sender:
     def _may_send(self, reply: Reply, reading: Reading) -> bool:
         if reply.presses and self._arrived_after_all(reply, reading):
             return False
-        recorded = self._storage.inbox.record(reading, self._max_age, reply=reply)
-        if not recorded.may_send:
-            logger.info("reply %s is not sent: %s", reply.id[:8], recorded.reason)
-        return recorded.may_send
+        taken = self._storage.readings.take_in(
+            reading, self._rules, self._now(), reply=reply
+        )
+        if not taken.may_send:
+            logger.info("reply %s is not sent: %s", reply.id[:8], taken.reason)
+        return taken.may_send
 
     def _arrived_after_all(self, reply: Reply, reading: Reading) -> bool:
         """Before a second press: does the first one stand there by now?"""
@@ -187,13 +207,13 @@ class Sender:
 
     def _try_later(self, reply: Reply, reason: str) -> None:
         now = self._now()
-        if reply.attempts + 1 >= self._limits.max_attempts:
+        if reply.attempts + 1 >= self._rules.max_attempts:
             self._outbox.fail(reply, reason, now)
             logger.error("reply %s failed: %s", reply.id[:8], reason)
             return
-        wait = policy.backoff_s(reply.attempts + 1)
+        wait = backoff_s(reply.attempts + 1)
         again_at = now + timedelta(seconds=wait)
-        self._outbox.release(reply, reason, again_at, counted=True)
+        self._outbox.release(reply, reason, now, again_at, counted=True)
         logger.warning("reply %s: %s; again in %.0f s", reply.id[:8], reason, wait)
 
     # Behind the boundary
@@ -202,21 +222,21 @@ class Sender:
         try:
             outcome = self._site.press_send()
         except SiteError as e:
-            self._unproven(reply, e)
+            self._conclude(reply, Verdict(ReplyStatus.UNCERTAIN, str(e)))
             raise
-        self._prove(self._outbox.press_seen(reply, outcome), outcome)
+        reply = self._outbox.press_seen(reply, outcome, self._now())
+        self._prove(reply, outcome)
 
     def _prove(self, reply: Reply, outcome: PressOutcome | None) -> None:
         """Read the conversation from a page loaded now, and write down what it says."""
         try:
             reading = self._read_proof(reply, outcome)
-        except ThreadNotShown as e:
-            self._unproven(reply, e)
-            return
-        except SiteError as e:
-            self._unproven(reply, e)
-            raise
-        self._conclude(reply, self._judge(reply, outcome, reading), reading)
+        except (ThreadNotShown, SiteError) as e:
+            self._conclude(reply, Verdict(ReplyStatus.UNCERTAIN, str(e)))
+            if isinstance(e, SiteError):
+                raise
+        else:
+            self._conclude(reply, self._judge(reply, outcome, reading), reading)
 
     def _read_proof(self, reply: Reply, outcome: PressOutcome | None) -> Reading:
         """What stands there: asked of a page loaded since the press, past any cache.
@@ -236,34 +256,35 @@ class Sender:
     def _judge(
         self, reply: Reply, outcome: PressOutcome | None, reading: Reading
     ) -> Verdict:
-        return policy.judge(reply, outcome, reading, self._outbox.taken(reply))
+        return proof.judge(reply, outcome, reading, self._outbox.taken(reply))
 
-    def _conclude(self, reply: Reply, verdict: Verdict, reading: Reading) -> None:
+    def _conclude(
+        self, reply: Reply, verdict: Verdict, reading: Reading | None = None
+    ) -> None:
+        """What is known now of a reply that was pressed; without a reading: an error.
+
+        A person may have settled it meanwhile: his word stays.
+        """
         now = self._now()
-        verdict = policy.settle(reply, verdict, now, self._settle_after)
+        verdict = proof.settle(reply, verdict, now, self._rules.settle_after)
         again_at = self._look_again_at(reply, verdict, now)
-        reply = self._storage.conclude(
-            reply, verdict, again_at, now, reading, self._max_age
+        concluded = self._storage.conclude(
+            reply, verdict, again_at, now, self._rules, reading
         )
-        _tell(reply, verdict)
+        if concluded is not None:
+            _tell(concluded, verdict)
 
     def _look_again_at(
         self, reply: Reply, verdict: Verdict, now: datetime
     ) -> datetime | None:
         if verdict.status == ReplyStatus.PENDING:
             pressed_twice_is_due = reply.absent_readings > 0
-            wait = 0.0 if pressed_twice_is_due else policy.backoff_s(reply.attempts)
+            wait = 0.0 if pressed_twice_is_due else backoff_s(reply.attempts)
             return now + timedelta(seconds=wait)
         if verdict.absent:
-            apart = policy.proof_after(reply, self._settle_after)
+            apart = proof.proof_after(reply, self._rules.settle_after)
             return (reply.first_absent_at or now) + apart
-        return now + timedelta(seconds=self._limits.interval_sec)
-
-    def _unproven(self, reply: Reply, e: SiteError | ThreadNotShown) -> None:
-        now = self._now()
-        again_at = now + timedelta(seconds=self._limits.interval_sec)
-        verdict = Verdict(ReplyStatus.UNCERTAIN, str(e))
-        _tell(self._outbox.conclude(reply, verdict, now, again_at), verdict)
+        return now + self._look_again
 
 
 def _remembered(reply: Reply) -> PressOutcome | None:

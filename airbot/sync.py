@@ -22,9 +22,9 @@ from airbot.exceptions import SiteChanged
 from airbot.exceptions import ThreadNotShown
 from airbot.models import InboxPage
 from airbot.models import Reading
-from airbot.models import Recorded
 from airbot.models import Thread
 from airbot.models import utcnow
+from airbot.policy.rules import Rules
 from airbot.storage import Storage
 
 logger = logging.getLogger(__name__)
@@ -40,7 +40,6 @@ class SyncResult:
     threads: int = 0
     changed: int = 0
     new_texts: int = 0
-    new_turns: int = 0
 
     def __str__(self) -> str:
         return (
@@ -62,14 +61,14 @@ class Syncer:
         self._storage = storage
         self._site = site
         self._now = now
-        self._max_age = config.sync.max_age
+        self._rules = Rules.of(config)
         self._full_every_s = config.sync.full_load_min * 60.0
         self._full_at = 0.0  # monotonic; the first one is full
 
     def run(self, between_threads: Callable[[], None] = lambda: None) -> SyncResult:
         """Read what is new. `between_threads` is called after each thread."""
         result = SyncResult()
-        result.new_turns += self._review_left()
+        self._review_left()
         seen = self._storage.inbox.seen_marks()
         met: set[str] = set()  # priority rows come again on every page
         finished = self._storage.session.walk_finished()
@@ -93,9 +92,10 @@ class Syncer:
         self._rest()
         return result
 
-    def _review_left(self) -> int:
-        site_now = self._storage.session.get().site_time(self._now())
-        return self._storage.inbox.review_left(site_now, self._max_age)
+    def _review_left(self) -> None:
+        now = self._now()
+        site_now = self._storage.session.get().site_time(now)
+        self._storage.readings.review_left(site_now, self._rules, now)
 
     def _pages(self, full: bool) -> Iterator[InboxPage]:
         if full or self._site.standing is None:
@@ -143,7 +143,7 @@ class Syncer:
     def _is_old(self, thread: Thread, site_time: datetime) -> bool:
         times = [thread.activity_at, thread.latest.sent_at if thread.latest else None]
         newest = max((at for at in times if at), default=site_time)
-        return site_time - newest > self._max_age
+        return self._rules.is_too_old(newest, site_time)
 
     def _read(self, thread: Thread, page: InboxPage, result: SyncResult) -> None:
         """Store a changed thread: whole, or by its row alone when it is old."""
@@ -158,13 +158,10 @@ class Syncer:
                 return
             # A page that had to be loaded anew may be another account's.
             self._check_account(reading.account_id)
-        self._count(
-            self._storage.inbox.record(reading, self._max_age, thread.mark), result
+        taken = self._storage.readings.take_in(
+            reading, self._rules, self._now(), thread.mark
         )
-
-    def _count(self, recorded: Recorded, result: SyncResult) -> None:
-        result.new_texts += recorded.new_texts
-        result.new_turns += recorded.opened
+        result.new_texts += taken.new_texts
 
     def _rest(self) -> None:
         """Leave an open page where no guest waits: it marks what it shows as read."""

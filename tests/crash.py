@@ -19,6 +19,7 @@ from airbot.browser import Browser
 from airbot.browser.tab import Tab
 from airbot.storage.inbox import Inbox
 from airbot.storage.outbox import Outbox
+from airbot.storage.readings import Readings
 from airbot.storage.session import SessionStore
 from airbot.storage.turns import Turns
 from airbot.webhook.doors import Doors
@@ -28,6 +29,7 @@ ROOMS: dict[str, type] = {
     "browser": Browser,
     "inbox": Inbox,
     "outbox": Outbox,
+    "readings": Readings,
     "session": SessionStore,
     "site": Airbnb,
     "tab": Tab,
@@ -38,7 +40,7 @@ ROOMS: dict[str, type] = {
 # work in between do both sides differ.
 BEFORE = (
     "site.open_inbox",
-    "inbox.record",
+    "readings.take_in",
     "ai.ask",
     "outbox.enqueue",
     "outbox.claim_next",
@@ -52,8 +54,8 @@ AFTER = (
     # SYNC
     "session.set_walk_finished",
     "site.ask_thread",
-    "inbox.review_left",
-    "inbox.record",
+    "readings.review_left",
+    "readings.take_in",
     "session.add_cycle",
     # ASK
     "turns.claim_next",

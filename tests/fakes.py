@@ -31,6 +31,7 @@ from airbot.models import PressOutcome
 from airbot.models import Reading
 from airbot.models import Reply
 from airbot.models import Turn
+from airbot.policy.rules import Rules
 from airbot.sandbox import shapes as sandbox
 from airbot.sandbox.content import rewritten
 from airbot.sandbox.site import AirbnbSite
@@ -225,7 +226,7 @@ class Desk:
     ) -> None:
         self.site, self.airbnb, self.storage = site, airbnb, storage
         self.clock = Clock(site)
-        self.max_age = config.sync.max_age
+        self.rules = Rules.of(config)
         self.syncer = Syncer(storage, airbnb, config, self.clock)
         self.sender = Sender(storage, airbnb, config, self.clock)
         self.thread = site.add_thread("Maya")

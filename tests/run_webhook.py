@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 from test_storage import MAX_AGE
+from test_storage import RULES
 from test_storage import guest
 from test_storage import reading
 
@@ -30,7 +31,9 @@ def main(folder: Path, secret: str) -> None:
     start_logging("INFO", folder / "logs")
     storage = Storage(folder / "airbot.db")
     now = utcnow()
-    storage.inbox.record(reading(guest("1", at=now), id_=THREAD, at=now), MAX_AGE)
+    storage.readings.take_in(
+        reading(guest("1", at=now), id_=THREAD, at=now), RULES, now
+    )
     turn = storage.turns.newest(THREAD)
     assert turn
     ports = []

@@ -11,8 +11,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from test_storage import MAX_AGE
 from test_storage import NOW
+from test_storage import RULES
 from test_storage import card
 from test_storage import guest
 from test_storage import host
@@ -56,7 +56,7 @@ class World:
         self.woken += 1
 
     def read(self, *messages: Any, id_: str = THREAD, at: datetime = NOW) -> None:
-        self.storage.inbox.record(reading(*messages, id_=id_, at=at), MAX_AGE)
+        self.storage.readings.take_in(reading(*messages, id_=id_, at=at), RULES, NOW)
 
     def ask(self, after_s: float = 0) -> bool:
         self.now += timedelta(seconds=after_s)

@@ -13,6 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from test_storage import close_turn
 
 from airbot import cli
 from airbot.exceptions import StorageError
@@ -25,11 +26,12 @@ from airbot.models import SessionState
 from airbot.models import Thread
 from airbot.models import TurnStatus
 from airbot.models import utcnow
-from airbot.policy import Verdict
+from airbot.policy.proof import Verdict
+from airbot.policy.rules import Rules
 from airbot.storage import Storage
 
 THREAD_ID = "TWVzc2FnZVRocmVhZDoxMjM0NTY3"  # MessageThread:1234567
-MAX_AGE = timedelta(hours=12)
+RULES = Rules(timedelta(hours=12), timedelta(seconds=120), 5, 6, 60)
 Run = Callable[..., tuple[int, str, str]]
 
 
@@ -60,10 +62,10 @@ def guest_writes(storage: Storage, text: str, hours_ago: float = 0, id_: str = "
     """One unanswered guest text, and the turn that it opens."""
     at = utcnow() - timedelta(hours=hours_ago)
     message = Message(id_, "2", "Maya", "guest", Direction.INBOUND, Kind.TEXT, text, at)
-    thread = Thread(
-        THREAD_ID, "Maya", "HOME_BOOKING", "HOST", True, None, None, None, at, "m", None
+    thread = Thread(THREAD_ID, "Maya", "HOST", True, None, None, None, at, "m", None)
+    storage.readings.take_in(
+        Reading(thread, "1", (message,), True, utcnow()), RULES, utcnow()
     )
-    storage.inbox.record(Reading(thread, "1", (message,), True, utcnow()), MAX_AGE)
     return storage.turns.newest(THREAD_ID)
 
 
@@ -73,7 +75,7 @@ def reply_in(storage: Storage, status: str, **kwargs):
     reply = storage.outbox.enqueue(turn, "Yes.", "AI", utcnow())
     if status == "pending":
         return reply
-    claimed = storage.outbox.claim_next(utcnow(), 6, 60)
+    claimed = storage.outbox.claim_next(utcnow(), RULES)
     if status == "processing":
         return claimed
     pressed = storage.outbox.start_press(claimed, "1", utcnow())
@@ -133,7 +135,7 @@ def test_an_old_reply_is_retried_only_with_old(storage, airbot):
 
 def test_a_reply_whose_guest_was_answered_by_a_person_is_not_retried(storage, airbot):
     turn = guest_writes(storage, "Is parking free?")
-    storage.turns.close(turn.id, TurnStatus.TAKEN_OVER, "answered", utcnow())
+    close_turn(storage, turn, TurnStatus.TAKEN_OVER, "answered")
     reply = storage.outbox.enqueue(turn, "Yes.", "AI", utcnow())
     code, _, err = airbot("outbox", "retry", reply.id)
     assert code == 1 and "host's side has answered" in err

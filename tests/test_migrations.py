@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from contextlib import closing
+from enum import StrEnum
 from pathlib import Path
 
 import pytest
 
+from airbot.models import Direction
+from airbot.models import Kind
 from airbot.models import ReplyStatus
 from airbot.models import SessionState
 from airbot.models import TurnStatus
 from airbot.storage import Storage
 from airbot.storage.schema import APPLICATION_ID
+from airbot.storage.schema import MIGRATIONS
 from airbot.storage.schema import VERSION
 
 DUMPS = sorted((Path(__file__).parent / "data").glob("version*.sql"))
@@ -24,14 +29,24 @@ def from_dump(dump: Path, path: Path) -> Path:
     return path
 
 
-def tables_of(path: Path) -> list[tuple[str, str]]:
-    """Every column of every table, as the file has it."""
+def schema_of(path: Path) -> list[str]:
+    """Every table, CHECK and index as the file has it, without blanks and comments."""
     with closing(sqlite3.connect(path)) as connection:
-        return connection.execute("""
-            SELECT t.name, c.name, c.type, c."notnull", c.dflt_value, c.pk
-            FROM sqlite_schema t JOIN pragma_table_info(t.name) c
-            WHERE t.type = 'table' ORDER BY 1, 2
-            """).fetchall()
+        found = connection.execute("SELECT sql FROM sqlite_schema WHERE sql NOTNULL")
+        return sorted(bare(sql) for (sql,) in found)
+
+
+def bare(sql: str) -> str:
+    return re.sub(r"\s", "", re.sub(r"--.*", "", sql))
+
+
+def words_of_check(path: Path, table: str, column: str) -> set[str]:
+    with closing(sqlite3.connect(path)) as connection:
+        sql = "SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = ?"
+        (text,) = connection.execute(sql, (table,)).fetchone()
+    found = re.search(rf"CHECK\({column}IN\((.*?)\)\)", bare(text))
+    assert found
+    return set(re.findall(r"'(\w+)'", found[1]))
 
 
 def pragma(path: Path, name: str) -> int:
@@ -51,7 +66,7 @@ def test_an_old_database_is_brought_to_the_newest_version(
     assert pragma(old, "user_version") == VERSION
     assert pragma(old, "application_id") == APPLICATION_ID
     Storage(tmp_path / "new.db").close()
-    assert tables_of(old) == tables_of(tmp_path / "new.db")
+    assert schema_of(old) == schema_of(tmp_path / "new.db")
 
 
 def test_an_old_database_keeps_its_replies_and_turns(old: Path) -> None:
@@ -85,10 +100,35 @@ def test_opening_twice_changes_nothing(old: Path) -> None:
         assert list(connection.iterdump()) == before
 
 
-def test_a_dump_of_every_version_is_kept() -> None:
-    versions = [pragma_in(dump) for dump in DUMPS]
-    assert versions == list(range(1, len(DUMPS) + 1))
-    assert versions and versions[-1] <= VERSION
+def test_a_dump_of_every_version_before_this_one_is_kept() -> None:
+    assert [pragma_in(dump) for dump in DUMPS] == list(range(1, VERSION))
+
+
+@pytest.mark.parametrize("dump", DUMPS, ids=[dump.stem for dump in DUMPS])
+def test_a_step_that_has_shipped_is_never_changed(dump: Path, tmp_path: Path) -> None:
+    """A step's text edited later would leave the hosts' databases as they were."""
+    path = tmp_path / "stepped.db"
+    with closing(sqlite3.connect(path)) as connection:
+        for step in MIGRATIONS[: pragma_in(dump)]:
+            connection.executescript(step)
+    assert schema_of(path) == schema_of(from_dump(dump, tmp_path / "dumped.db"))
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "states"),
+    [
+        ("turns", "status", TurnStatus),
+        ("queue_outbox", "status", ReplyStatus),
+        ("session", "state", SessionState),
+        ("messages", "kind", Kind),
+        ("messages", "direction", Direction),
+    ],
+)
+def test_a_migrated_database_takes_every_state(
+    old: Path, table: str, column: str, states: type[StrEnum]
+) -> None:
+    Storage(old).close()
+    assert words_of_check(old, table, column) == set(states)
 
 
 def pragma_in(dump: Path) -> int:

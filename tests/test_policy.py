@@ -15,7 +15,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airbot import policy
 from airbot.models import Direction
 from airbot.models import Kind
 from airbot.models import Message
@@ -27,12 +26,17 @@ from airbot.models import Thread
 from airbot.models import Turn
 from airbot.models import TurnStatus
 from airbot.models import fingerprint
-from airbot.policy import Case
-from airbot.policy import Decision
-from airbot.policy import Verdict
+from airbot.policy import pace
+from airbot.policy import proof
+from airbot.policy import turns
+from airbot.policy.proof import Verdict
+from airbot.policy.rules import Rules
+from airbot.policy.turns import Case
+from airbot.policy.turns import Decision
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 MAX_AGE = timedelta(hours=12)
+RULES = Rules(MAX_AGE, timedelta(seconds=120), 5, 6, 60)
 SETTLE = timedelta(seconds=120)
 OURS = "900"
 REPLY = "Yes, parking is free from 8 a.m. to 8 p.m."
@@ -111,16 +115,16 @@ def turn_of(words: str) -> Turn | None:
 
 
 def case(words: str, turn: str = "", standing: str = "", **changes: object) -> Case:
-    """`standing` is `1=answered 2=parked`; the texts of the turn are open."""
+    """`standing` is `1=answered 2=stands_still`; the texts of the turn are open."""
     shown = messages(words)
     stands = dict(pair.split("=") for pair in standing.split())
-    listed = {text.id: policy.OPEN for text in messages(turn.partition("|")[0])}
+    listed = {text.id: turns.OPEN for text in messages(turn.partition("|")[0])}
     sent = (word for word in words.split() if re.match(r"own\d", word))
     return Case(
         hosted=bool(changes.pop("hosted", True)),
         messages=shown,
         now=NOW,
-        max_age=MAX_AGE,
+        rules=RULES,
         standing=stands | listed,
         own_replies=frozenset(message(word).id for word in sent),
         turn=turn_of(turn),
@@ -170,12 +174,12 @@ WHOSE = [
 def test_a_text_is_sorted_by_account_and_role(
     account: str, kind: str, role: str | None, shown: str, direction: Direction
 ) -> None:
-    assert policy.whose(account, kind, role, OURS)[:2] == (shown, direction)
+    assert turns.whose(account, kind, role, OURS)[:2] == (shown, direction)
 
 
 def test_an_unlisted_account_keeps_the_reason() -> None:
-    assert "no participant lists" in (policy.whose("4", "USER", None, OURS)[2] or "")
-    assert policy.whose("1", "USER", "GUEST", OURS)[2] is None
+    assert "no participant lists" in (turns.whose("4", "USER", None, OURS)[2] or "")
+    assert turns.whose("1", "USER", "GUEST", OURS)[2] is None
 
 
 @pytest.mark.parametrize(
@@ -186,7 +190,7 @@ def test_an_unlisted_account_keeps_the_reason() -> None:
 def test_only_a_host_side_role_of_our_own_makes_a_thread_ours(
     own_role: str | None, hosted: bool
 ) -> None:
-    assert policy.is_hosted(own_role) is hosted
+    assert turns.is_hosted(own_role) is hosted
 
 
 # Which turn is unanswered, or why not?
@@ -221,8 +225,8 @@ WITHOUT_A_TURN = [
     ),
     ("the AI said no reply", "g1", "", "1=ignored", "nothing", "no unanswered"),
     ("ignored texts stay out", "g1 g2", "", "1=ignored", "open new 2", "new guest"),
-    ("parked texts stay out", "g1 g2", "", "1=parked", "open new 2", "new guest"),
-    ("a parked text alone", "g1", "", "1=parked", "nothing", "no unanswered"),
+    ("parked texts stay out", "g1 g2", "", "1=stands_still", "open new 2", "new guest"),
+    ("a parked text alone", "g1", "", "1=stands_still", "nothing", "no unanswered"),
     (
         "a failed text is not asked again",
         "g1",
@@ -251,7 +255,7 @@ WITHOUT_A_TURN = [
 def test_a_thread_without_an_open_turn(
     words: str, turn: str, standing: str, expected: str, reason: str
 ) -> None:
-    decision = policy.decide_turn(case(words, turn, standing))
+    decision = turns.decide_turn(case(words, turn, standing))
     assert told(decision) == expected
     assert reason in decision.reason
 
@@ -398,7 +402,7 @@ WITH_A_TURN = [
 def test_a_thread_with_an_open_turn(
     words: str, turn: str, standing: str, expected: str, reason: str
 ) -> None:
-    decision = policy.decide_turn(case(words, turn, standing))
+    decision = turns.decide_turn(case(words, turn, standing))
     assert told(decision) == expected
     assert reason in decision.reason
 
@@ -406,7 +410,7 @@ def test_a_thread_with_an_open_turn(
 @pytest.mark.parametrize("turn", ["", "g1", "g1 | answered"])
 @pytest.mark.parametrize("words", ["g1", "g1 g2", "g1 typed2", "edit1", "g1 own2 g3"])
 def test_a_thread_with_an_unsettled_reply_stands_still(words: str, turn: str) -> None:
-    decision = policy.decide_turn(case(words, turn, unsettled=True))
+    decision = turns.decide_turn(case(words, turn, unsettled=True))
     assert told(decision) == "nothing"
     assert "not settled yet" in decision.reason
 
@@ -417,7 +421,7 @@ def test_a_thread_with_an_unsettled_reply_stands_still(words: str, turn: str) ->
 def test_a_thread_that_we_do_not_host_is_never_asked_about(
     turn: str, expected: str
 ) -> None:
-    decision = policy.decide_turn(case("g1 g2", turn, hosted=False))
+    decision = turns.decide_turn(case("g1 g2", turn, hosted=False))
     assert told(decision) == expected
     assert "not on the host's side" in decision.reason
 
@@ -426,7 +430,7 @@ def test_a_thread_that_we_do_not_host_is_never_asked_about(
     words=st.lists(st.sampled_from(sorted(WORDS)), max_size=8),
     ages=st.lists(st.sampled_from(["1m", "11m", "13h"]), min_size=8, max_size=8),
     stands=st.lists(
-        st.sampled_from(["fresh", "answered", "ignored", "parked", "closed"]),
+        st.sampled_from(["fresh", "answered", "ignored", "stands_still", "closed"]),
         min_size=8,
         max_size=8,
     ),
@@ -436,7 +440,7 @@ def test_a_turn_never_holds_what_is_answered_or_no_guest_text(
 ) -> None:
     shown = " ".join(f"{w}{n}@{ages[n]}" for n, w in enumerate(words))
     standing = " ".join(f"{n}={stands[n]}" for n in range(len(words)))
-    decided = policy.decide_turn(case(shown, standing=standing))
+    decided = turns.decide_turn(case(shown, standing=standing))
     last = max((n for n, w in enumerate(words) if is_person(w)), default=-1)
     for text in decided.texts:
         assert text.is_guest_text
@@ -504,23 +508,23 @@ def test_a_reply_in_hand(
     words: str, turn: str, standing: str, expected: str, reason: str
 ) -> None:
     held = case(words, turn, standing, unsettled=True)
-    decision = policy.decide_send(reply(), held)
+    decision = turns.decide_send(reply(), held)
     assert told(decision) == expected
     assert reason in decision.reason
 
 
 def test_a_reply_in_a_thread_that_is_not_ours_fails() -> None:
     held = case("g1", "g1 | answered", hosted=False)
-    assert told(policy.decide_send(reply(), held)) == "close failed"
+    assert told(turns.decide_send(reply(), held)) == "close failed"
     alone = case("g1", hosted=False)
-    assert told(policy.decide_send(reply(turn_id=None), alone)) == "close failed"
+    assert told(turns.decide_send(reply(turn_id=None), alone)) == "close failed"
 
 
 def test_a_person_may_send_what_is_too_old() -> None:
     held = case("g1@13h", "g1@13h | answered")
-    assert told(policy.decide_send(reply(old_ok=True), held)) == "nothing"
+    assert told(turns.decide_send(reply(old_ok=True), held)) == "nothing"
     taken = case("g1@13h h2", "g1@13h | answered")
-    assert told(policy.decide_send(reply(old_ok=True), taken)) == "close taken_over"
+    assert told(turns.decide_send(reply(old_ok=True), taken)) == "close taken_over"
 
 
 @pytest.mark.parametrize(
@@ -535,7 +539,7 @@ def test_a_reply_without_a_turn_is_judged_by_its_own_age(
     age: str, old_ok: bool, expected: str
 ) -> None:
     old = reply(turn_id=None, created_at=NOW - period(age), old_ok=old_ok)
-    assert told(policy.decide_send(old, case("g1 h2"))) == expected
+    assert told(turns.decide_send(old, case("g1 h2"))) == expected
 
 
 # What a reading proves: issue 4, point 2
@@ -545,7 +549,6 @@ def reading(words: str, complete: bool = True, sending: bool = False) -> Reading
     thread = Thread(
         id="thread",
         title="",
-        type="",
         own_role="OWNER",
         hosted=True,
         listing_id=None,
@@ -607,7 +610,7 @@ def shown(verdict: Verdict) -> str:
 def test_only_a_reading_proves(
     words: str, outcome: PressOutcome | None, status: str, flags: str
 ) -> None:
-    verdict = policy.judge(reply(), outcome, reading(words))
+    verdict = proof.judge(reply(), outcome, reading(words))
     assert (verdict.status, shown(verdict)) == (status, flags)
     assert verdict.reason or status == SENT
 
@@ -617,7 +620,7 @@ def test_only_a_reading_proves(
 def test_a_reading_that_holds_something_back_counts_for_nothing(
     words: str, outcome: PressOutcome | None
 ) -> None:
-    verdict = policy.judge(reply(), outcome, reading(words, complete=False))
+    verdict = proof.judge(reply(), outcome, reading(words, complete=False))
     assert (verdict.status, shown(verdict)) == (UNCERTAIN, "")
 
 
@@ -625,55 +628,55 @@ def test_a_reading_that_holds_something_back_counts_for_nothing(
 def test_while_a_message_is_on_its_way_nothing_is_absent(
     outcome: PressOutcome | None,
 ) -> None:
-    verdict = policy.judge(reply(), outcome, reading("g1", sending=True))
+    verdict = proof.judge(reply(), outcome, reading("g1", sending=True))
     assert (verdict.status, shown(verdict)) == (UNCERTAIN, "")
 
 
 def test_a_text_that_was_known_before_the_press_proves_nothing() -> None:
     held = reply(known_ids=frozenset({"1", "2"}))
     for words in ("own2 g1", "g1 own2"):
-        assert policy.judge(held, LEFT, reading(words)).absent
+        assert proof.judge(held, LEFT, reading(words)).absent
 
 
 def test_a_message_that_the_site_took_may_be_shown_late() -> None:
     held = reply(presses=1, absent_readings=1, first_absent_at=NOW, request="accepted")
-    verdict = policy.judge(held, None, reading("g1"))
+    verdict = proof.judge(held, None, reading("g1"))
     after = timedelta(seconds=1)
     soon, late = NOW + timedelta(seconds=5), NOW + timedelta(seconds=9)
-    assert policy.settle(held, verdict, soon, after).status == UNCERTAIN
-    assert policy.settle(held, verdict, late, after).status == "pending"
+    assert proof.settle(held, verdict, soon, after).status == UNCERTAIN
+    assert proof.settle(held, verdict, late, after).status == "pending"
 
 
 def test_what_proved_another_reply_proves_no_second_one() -> None:
-    verdict = policy.judge(reply(), LEFT, reading("g1 own2"), frozenset({"2"}))
+    verdict = proof.judge(reply(), LEFT, reading("g1 own2"), frozenset({"2"}))
     assert verdict.absent
-    verdict = policy.judge(reply(), LEFT, reading("g1 own2 own3"), frozenset({"2"}))
+    verdict = proof.judge(reply(), LEFT, reading("g1 own2 own3"), frozenset({"2"}))
     assert verdict.site_message_id == "3"
 
 
 def test_a_thread_that_was_empty_has_no_anchor() -> None:
-    verdict = policy.judge(reply(anchor_id=None), LEFT, reading("own2"))
+    verdict = proof.judge(reply(anchor_id=None), LEFT, reading("own2"))
     assert verdict.site_message_id == "2"
 
 
 def test_a_changed_text_is_noted_and_an_unchanged_one_is_not() -> None:
-    assert policy.judge(reply(), LEFT, reading("g1 own2")).reason is None
-    changed = policy.judge(reply(), LEFT, reading("g1 altered2"))
+    assert proof.judge(reply(), LEFT, reading("g1 own2")).reason is None
+    changed = proof.judge(reply(), LEFT, reading("g1 altered2"))
     assert changed.reason == "the site changed the text"
 
 
 def test_no_request_after_the_second_press_is_a_failure() -> None:
-    verdict = policy.judge(reply(presses=2), NONE, reading("g1"))
+    verdict = proof.judge(reply(presses=2), NONE, reading("g1"))
     assert verdict.status == FAILED
 
 
 def test_a_refusal_keeps_the_sites_sentence_without_the_replys_words() -> None:
     sentence = "We hid “parking” since parking is not allowed"
     outcome = PressOutcome(requested=True, refused=True, sentence=sentence)
-    verdict = policy.judge(reply(), outcome, reading("g1"))
+    verdict = proof.judge(reply(), outcome, reading("g1"))
     assert verdict.reason == "We hid “…” since … is not allowed"
     silent = PressOutcome(requested=True, refused=True)
-    assert policy.judge(reply(), silent, reading("g1")).reason
+    assert proof.judge(reply(), silent, reading("g1")).reason
 
 
 # What to do with an uncertain one: issue 4, point 3
@@ -716,7 +719,7 @@ def test_two_readings_well_apart_settle(
         first_absent_at=NOW - period(first) if first else None,
         send_started_at=NOW - period(first or "1s"),
     )
-    settled = policy.settle(held, verdict, NOW, SETTLE)
+    settled = proof.settle(held, verdict, NOW, SETTLE)
     assert (settled.status, settled.park) == (status, parked)
 
 
@@ -725,7 +728,7 @@ def test_a_first_reading_later_than_ten_minutes_proves_nothing(
     age: str, parked: bool
 ) -> None:
     held = reply(send_started_at=NOW - period(age))
-    settled = policy.settle(held, ABSENT, NOW, SETTLE)
+    settled = proof.settle(held, ABSENT, NOW, SETTLE)
     assert (settled.status, settled.park) == (UNCERTAIN, parked)
 
 
@@ -735,12 +738,12 @@ def test_a_late_second_reading_still_counts() -> None:
         first_absent_at=NOW - period("3h") + period("5s"),
         absent_readings=1,
     )
-    assert policy.settle(held, ABSENT, NOW, SETTLE).status == PENDING
+    assert proof.settle(held, ABSENT, NOW, SETTLE).status == PENDING
 
 
 def test_what_is_parked_stays_parked() -> None:
     parked = Verdict(ReplyStatus.UNCERTAIN, "two candidates", park=True)
-    assert policy.settle(reply(), parked, NOW, SETTLE) == parked
+    assert proof.settle(reply(), parked, NOW, SETTLE) == parked
 
 
 # Comparing texts, waiting
@@ -757,26 +760,26 @@ def test_what_is_parked_stays_parked() -> None:
     ],
 )
 def test_texts_are_the_same_after_normalisation(a: str, b: str) -> None:
-    assert policy.normalise(a) == policy.normalise(b)
+    assert proof.normalise(a) == proof.normalise(b)
 
 
 @given(st.text(max_size=60))
 def test_normalising_twice_is_normalising_once(text: str) -> None:
-    once = policy.normalise(text)
-    assert policy.normalise(once) == once
+    once = proof.normalise(text)
+    assert proof.normalise(once) == once
 
 
 @pytest.mark.parametrize(("a", "b"), [("abcd", "abxy"), (REPLY, ALTERED), ("a", "a")])
 def test_a_text_is_recognised_from_half_of_it_on(a: str, b: str) -> None:
-    assert policy.is_recognisable(a, b)
+    assert proof.is_recognisable(a, b)
 
 
 @pytest.mark.parametrize(("a", "b"), [("abcd", "axyz"), (REPLY, ELSE), ("abc", "")])
 def test_another_text_is_not_recognised(a: str, b: str) -> None:
-    assert not policy.is_recognisable(a, b)
+    assert not proof.is_recognisable(a, b)
 
 
 def test_the_backoff_doubles_up_to_fifteen_minutes() -> None:
-    waits = [policy.backoff_s(attempts) for attempts in range(1, 9)]
+    waits = [pace.backoff_s(attempts) for attempts in range(1, 9)]
     assert waits == [15, 30, 60, 120, 240, 480, 900, 900]
-    assert policy.backoff_s(0) == 15
+    assert pace.backoff_s(0) == 15

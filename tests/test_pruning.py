@@ -11,7 +11,6 @@ from fakes import Desk
 from fakes import FakeAirbnb
 
 from airbot.config import Config
-from airbot.models import TurnStatus
 from airbot.sandbox.site import AirbnbSite
 from airbot.storage import Storage
 from airbot.storage import inbox
@@ -100,7 +99,7 @@ def test_an_old_turn_that_is_closed_goes_with_its_texts(
 ) -> None:
     desk.guest()
     desk.syncer.run()
-    storage.turns.close(desk.turn().id, TurnStatus.IGNORED, "no reply", desk.clock())
+    storage.turns.ignore(desk.turn().id, desk.clock())
     desk.clock.advance(DAYS_400 + 60)
     assert storage.prune(desk.clock() - timedelta(days=400)) == 1
     assert rows(storage) == {"messages": 0, "turns": 0, "queue_outbox": 0}

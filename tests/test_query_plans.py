@@ -15,10 +15,10 @@ from datetime import timedelta
 import pytest
 from fakes import Desk
 from fakes import FakeAirbnb
+from test_storage import RULES
 
 from airbot.config import Config
 from airbot.exceptions import VerbRefused
-from airbot.models import TurnStatus
 from airbot.sandbox.site import AirbnbSite
 from airbot.storage import Storage
 
@@ -55,7 +55,7 @@ def live(desk: Desk) -> None:
     desk.later(200)
     desk.guest("Hello?")
     desk.syncer.run()
-    storage.outbox.recover()
+    storage.outbox.recover(now)
     storage.outbox.is_due(now)
     storage.outbox.counts()
     desk.thread = desk.site.add_thread("Kenji")
@@ -67,8 +67,8 @@ def live(desk: Desk) -> None:
     assert turn is not None
     storage.turns.question(turn)
     storage.turns.ask_again(turn, "later", now, False, now)
-    storage.turns.close(turn.id, TurnStatus.FAILED, "no", now)
-    storage.turns.expire(now, now, timedelta(days=3))
+    storage.turns.give_up(turn.id, "no", now)
+    storage.turns.expire(now, now, RULES)
     storage.desk.counts()
     storage.desk.messages(20)
     storage.desk.replies(20)

@@ -37,7 +37,8 @@ import requests
 from test_daemon import Airbot
 from test_daemon import replies
 from test_daemon import wait_for
-from test_storage import MAX_AGE
+from test_storage import NOW
+from test_storage import RULES
 from test_storage import guest
 from test_storage import reading
 
@@ -388,7 +389,7 @@ def test_the_seeds_env_alone_is_enough(tmp_path: Path, monkeypatch: Any) -> None
 
 
 def question_of(storage: Storage, id_: str = "T1") -> dict[str, Any]:
-    storage.inbox.record(reading(guest("1"), id_=id_), MAX_AGE)
+    storage.readings.take_in(reading(guest("1"), id_=id_), RULES, NOW)
     return payload(storage.turns.open_questions()[0], "http://localhost/x")
 
 
@@ -622,11 +623,11 @@ def desk(shell: Shell, storage: Storage, tmp_path: Path) -> Shell:
     now = utcnow()
     for id_ in ("T1", "T2", "T3", "T4"):
         texts = (guest(f"{id_}-1", at=now),)
-        storage.inbox.record(reading(*texts, id_=id_, at=now), MAX_AGE)
+        storage.readings.take_in(reading(*texts, id_=id_, at=now), RULES, NOW)
         turn = storage.turns.newest(id_)
         assert turn is not None
         if id_ == "T1":
-            storage.turns.close(turn.id, TurnStatus.FAILED, "refused", now)
+            storage.turns.give_up(turn.id, "refused", now)
         else:
             storage.outbox.enqueue(turn, "Yes.", "AI", now)
     changes = (

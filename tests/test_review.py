@@ -22,17 +22,19 @@ from test_webhook import serve  # noqa: F401
 from test_webhook import server  # noqa: F401
 from test_webhook import switch  # noqa: F401
 
-from airbot import policy
 from airbot.models import ReplyStatus
-from airbot.policy import Verdict
+from airbot.policy import pace
+from airbot.policy import proof
+from airbot.policy import turns
+from airbot.policy.proof import Verdict
 from airbot.storage import Storage
 
 
 def test_a_turn_that_is_too_old_closes_although_the_guest_wrote_again() -> None:
     held = P.case("g1@13h g2", "g1@13h | answered")
     wanted = "close expired, open new 1 2"
-    assert P.told(policy.decide_turn(held)) == wanted
-    assert P.told(policy.decide_send(P.reply(), held)) == wanted
+    assert P.told(turns.decide_turn(held)) == wanted
+    assert P.told(turns.decide_send(P.reply(), held)) == wanted
 
 
 def test_a_reply_without_a_turn_that_is_too_old_closes_no_turn(storage) -> None:
@@ -40,13 +42,13 @@ def test_a_reply_without_a_turn_that_is_too_old_closes_no_turn(storage) -> None:
     add("T1", "Hello", "curl", S.later(-13 * 3600))
     turn = S.turn_of(storage)
     held = S.claim(storage)
-    storage.inbox.record(S.reading(S.guest("T1-1")), S.MAX_AGE, reply=held)
+    storage.readings.take_in(S.reading(S.guest("T1-1")), S.RULES, S.NOW, reply=held)
     assert storage.turns.get(turn.id).status == "new"
 
 
 def test_an_edit_after_the_claim_changes_nothing() -> None:
     held = P.case("edit1", "g1 | answered")
-    assert P.told(policy.decide_send(P.reply(), held)) == "nothing"
+    assert P.told(turns.decide_send(P.reply(), held)) == "nothing"
 
 
 def drip_body(connection: socket.socket) -> None:
@@ -91,7 +93,7 @@ def test_a_second_press_is_not_held_up_by_the_first(storage) -> None:
     reply = S.unproven(storage)
     again = Verdict(ReplyStatus.PENDING, "pressing once more")
     storage.outbox.conclude(reply, again, S.later(122), S.later(122))
-    assert storage.outbox.claim_next(S.later(123), 1, 60)
+    assert S.claim(storage, S.later(123), 1)
 
 
 def test_a_card_below_an_unanswered_text_is_no_answer(storage) -> None:
@@ -128,17 +130,17 @@ def test_a_warning_whose_arguments_do_not_fit_stops_nothing(tmp_path) -> None:
 
 
 def test_the_backoff_never_overflows() -> None:
-    assert policy.backoff_s(5000) == 900
+    assert pace.backoff_s(5000) == 900
 
 
 def test_an_incomplete_reading_does_not_park() -> None:
-    verdict = policy.judge(P.reply(), P.LEFT, P.reading("g7", complete=False))
+    verdict = proof.judge(P.reply(), P.LEFT, P.reading("g7", complete=False))
     assert not verdict.park
 
 
 def test_a_closed_turns_reply_yields_to_a_person_too() -> None:
     held = P.case("g1 h2", standing="1=open")
-    assert policy.decide_send(P.reply(), held).close is not None
+    assert turns.decide_send(P.reply(), held).close is not None
 
 
 def test_a_sender_with_control_characters_is_400(api) -> None:
@@ -147,7 +149,7 @@ def test_a_sender_with_control_characters_is_400(api) -> None:
 
 def test_a_failed_turn_whose_texts_went_on_is_not_asked_again(storage) -> None:
     first = S.turn_of(storage, S.guest("1"))
-    storage.turns.close(first.id, S.TurnStatus.FAILED, "HTTP 400", S.NOW)
+    storage.turns.give_up(first.id, "HTTP 400", S.NOW)
     second = S.turn_of(storage, S.guest("1"), S.guest("2"))
     storage.outbox.enqueue(second, "Yes.", "AI", S.NOW)
     from airbot.exceptions import VerbRefused

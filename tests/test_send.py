@@ -15,7 +15,6 @@ import pytest
 from fakes import Desk
 from fakes import FakeAirbnb
 
-from airbot import policy
 from airbot.airbnb import shapes
 from airbot.config import Config
 from airbot.exceptions import ChallengeShown
@@ -27,6 +26,7 @@ from airbot.exceptions import SiteUnavailable
 from airbot.exceptions import StorageError
 from airbot.exceptions import ThreadNotShown
 from airbot.models import TurnStatus
+from airbot.policy import proof
 from airbot.sandbox.site import AirbnbSite
 from airbot.send import Sender
 from airbot.storage import Storage
@@ -673,7 +673,7 @@ def test_no_row_stays_in_processing_after_a_start(
     desk: Desk, make_config: Callable[..., Config]
 ) -> None:
     desk.queue(REPLY)
-    desk.storage.outbox.claim_next(desk.clock(), 6, 60)
+    desk.storage.outbox.claim_next(desk.clock(), desk.rules)
     assert desk.reply().status == "processing"
     restarted(desk, make_config)
     assert desk.later(0).status == "sent"
@@ -707,7 +707,7 @@ def test_our_own_reply_is_not_taken_for_a_guests_text(desk: Desk) -> None:
     desk.later(0)
     for _ in range(3):
         desk.clock.advance(45)
-        assert desk.syncer.run().new_turns == 0
+        desk.syncer.run()
     assert desk.turn().status == TurnStatus.ANSWERED
     assert desk.posted() == [REPLY]
 
@@ -717,7 +717,7 @@ def test_our_own_reply_is_not_taken_for_a_guests_text(desk: Desk) -> None:
 
 def words_on_record(desk: Desk, caplog: pytest.LogCaptureFixture) -> str:
     tables = {
-        "queue_outbox": "last_error || readings",
+        "queue_outbox": "last_error",
         "turns": "reason",
         "threads": "reason",
         "session": "sentence",
@@ -796,7 +796,7 @@ def test_a_refusal_that_quotes_the_reply_is_kept_without_the_quote(
     desk.queue(f"Call 06 12 34 56 78 or www.{CANARY}.example")
     for said in (f"www.{CANARY}.example", "06 12 34 56 78"):
         words = quoted.format(said)
-        kept = policy.without_words_of(desk.reply().message, words)
+        kept = proof.without_words_of(desk.reply().message, words)
         assert said not in kept
 
 

@@ -27,6 +27,8 @@ import requests
 import standardwebhooks
 from test_storage import MAX_AGE
 from test_storage import NOW
+from test_storage import RULES
+from test_storage import close_turn
 from test_storage import guest
 from test_storage import host
 from test_storage import reading
@@ -95,7 +97,9 @@ class Api:
         return said
 
     def turn(self, text: str = "Is parking free?", id_: str = THREAD) -> Turn:
-        self.storage.inbox.record(reading(guest("1" + text, text), id_=id_), MAX_AGE)
+        self.storage.readings.take_in(
+            reading(guest("1" + text, text), id_=id_), RULES, NOW
+        )
         turn = self.storage.turns.newest(id_)
         assert turn
         return turn
@@ -271,7 +275,7 @@ def test_else_it_is_the_newest_turn_whatever_its_state(
     api: Api, status: TurnStatus
 ) -> None:
     turn = api.turn()
-    api.storage.turns.close(turn.id, status, "so it went", NOW)
+    close_turn(api.storage, turn, status, "so it went")
     said = api.ok()
     assert said["status"] == "cancelled"
     row = api.row(said["outbox_id"])
@@ -282,8 +286,8 @@ def test_else_it_is_the_newest_turn_whatever_its_state(
 
 def test_an_answer_after_a_person_answered_is_kept_as_cancelled(api: Api) -> None:
     turn = api.turn("one")
-    api.storage.inbox.record(
-        reading(guest("1one", "one"), host("2"), id_=THREAD), MAX_AGE
+    api.storage.readings.take_in(
+        reading(guest("1one", "one"), host("2"), id_=THREAD), RULES, NOW
     )
     said = api.ok(url=api.address_of(turn))
     assert (said["success"], said["status"]) == (True, "cancelled")
@@ -322,7 +326,7 @@ def test_the_same_callback_twice_is_one_row(api: Api) -> None:
 def test_a_late_repetition_tells_what_became_of_the_row(api: Api) -> None:
     turn = api.turn()
     first = api.ok(url=api.address_of(turn))
-    held = api.storage.outbox.claim_next(NOW + timedelta(days=9999), 6, 60)
+    held = api.storage.outbox.claim_next(NOW + timedelta(days=9999), RULES)
     assert held
     api.storage.outbox.fail(held, "refused", NOW)
     again = api.ok(url=api.address_of(turn))
@@ -567,7 +571,7 @@ def test_a_repeat_never_answers_a_newer_turn(secured: Api) -> None:
 
 def test_a_repeat_tells_what_became_of_the_reply(secured: Api) -> None:
     first = sign(secured).json()
-    held = secured.storage.outbox.claim_next(NOW, 6, 60)
+    held = secured.storage.outbox.claim_next(NOW, RULES)
     assert held
     secured.storage.outbox.fail(held, "refused", NOW)
     assert sign(secured).json() == {**first, "status": "failed"}

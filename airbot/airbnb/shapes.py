@@ -15,7 +15,6 @@ from datetime import UTC
 from datetime import datetime
 from typing import Any
 
-from airbot import policy
 from airbot.exceptions import SiteChanged
 from airbot.exceptions import ThreadNotShown
 from airbot.models import Direction
@@ -24,6 +23,8 @@ from airbot.models import Kind
 from airbot.models import Message
 from airbot.models import Reading
 from airbot.models import Thread
+from airbot.policy.turns import is_hosted
+from airbot.policy.turns import whose
 
 THREAD_TYPE = "MessageThread"
 Json = Any
@@ -191,9 +192,8 @@ def thread_from(node: Json, own_id: str, where: str) -> Thread:
     return Thread(
         id=id_,
         title=_standard_text(node, "inboxTitle") or "",
-        type=str(node.get("messageThreadType") or ""),
         own_role=own_role,
-        hosted=policy.is_hosted(own_role),
+        hosted=is_hosted(own_role),
         listing_id=_tag_value(node, "stay_listing_ids"),
         stage=_tag_value(node, "trip_stages"),
         description=_standard_text(node, "inboxDescription"),
@@ -331,7 +331,7 @@ def message_from(
     account_id = text_at(item, "account.accountId", where)
     account_type = text_at(item, "account.accountType", where)
     person = people.get(account_id)
-    role, direction, note = policy.whose(
+    role, direction, note = whose(
         account_id, account_type, person.role if person else None, own_id
     )
     kind = _kind(item, direction, where)

@@ -16,7 +16,6 @@ from collections.abc import Callable
 from datetime import datetime
 from datetime import timedelta
 
-from airbot import policy
 from airbot.browser import Browser
 from airbot.exceptions import AlreadyRunning
 from airbot.exceptions import SiteError
@@ -25,6 +24,7 @@ from airbot.exceptions import StorageError
 from airbot.models import Session
 from airbot.models import SessionState
 from airbot.models import utcnow
+from airbot.policy.pace import backoff_s
 from airbot.storage import Storage
 
 logger = logging.getLogger("airbot.session")
@@ -157,7 +157,7 @@ def _next_try(
         return now + UNKNOWN_WAITS[tries]
     if state != SessionState.UNAVAILABLE:
         return None
-    wait = policy.backoff_s(tries + 1) * random.uniform(1.0, 1.3)
+    wait = backoff_s(tries + 1) * random.uniform(1.0, 1.3)
     if isinstance(e, SiteUnavailable) and e.retry_after_s:
         wait = max(wait, min(e.retry_after_s, RETRY_AFTER_CAP_S))
     return now + timedelta(seconds=wait)

@@ -27,8 +27,6 @@ RECOGNISED = 0.5  # similarity from which a changed text is still our own
 HIDDEN = re.compile(r"\([^()]{0,40}[Hh]idden by Airbnb\)")
 SHOWN_LATE = timedelta(seconds=8)
 LATE_READING = timedelta(minutes=10)
-BACKOFF_FIRST_S = 15.0
-BACKOFF_CAP_S = 900.0
 
 
 @dataclass(frozen=True)
@@ -174,8 +172,3 @@ def is_recognisable(shown: str, reply: str) -> bool:
         return re.fullmatch(".+?".join(parts), normalise(reply)) is not None
     matcher = SequenceMatcher(None, normalise(shown), normalise(reply), autojunk=False)
     return matcher.real_quick_ratio() >= RECOGNISED and matcher.ratio() >= RECOGNISED
-
-
-def backoff_s(attempts: int) -> float:
-    """Seconds before the next try, after so many that failed."""
-    return min(BACKOFF_CAP_S, BACKOFF_FIRST_S * 2.0 ** min(max(0, attempts - 1), 20))

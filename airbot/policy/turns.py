@@ -23,9 +23,13 @@ from datetime import timedelta
 from airbot.models import Direction
 from airbot.models import Message
 from airbot.models import Reply
+from airbot.models import ReplyStatus
 from airbot.models import Turn
 from airbot.models import TurnStatus
 from airbot.models import fingerprint
+from airbot.policy.rules import Rules
+from airbot.policy.states import OPEN_TURNS
+from airbot.policy.states import UNSETTLED
 
 GUEST_ROLES = frozenset({"GUEST", "COTRAVELER"})
 MAX_SUPERSEDES = 2
@@ -36,7 +40,7 @@ FRESH = "fresh"  # in no turn yet
 OPEN = "open"  # in the turn that is under way
 ANSWERED = "answered"  # our reply to it is sent
 IGNORED = "ignored"  # the AI said: no reply
-PARKED = "parked"  # our reply to it waits for a person
+STANDS_STILL = "stands_still"  # our reply to it is being sent, or not proven yet
 CLOSED = "closed"  # failed, expired or cancelled: asked again only with a newer text
 
 
@@ -63,6 +67,19 @@ def is_hosted(own_role: str | None) -> bool:
     return own_role is not None and own_role not in GUEST_ROLES
 
 
+def standing(turn: TurnStatus | None, reply: ReplyStatus | None, in_hand: bool) -> str:
+    """How a message stands, by its turn and by the reply to that turn."""
+    if turn is None:
+        return FRESH
+    if turn in OPEN_TURNS or in_hand or reply == ReplyStatus.PENDING:
+        return OPEN
+    if turn == TurnStatus.IGNORED:
+        return IGNORED
+    if reply in UNSETTLED:
+        return STANDS_STILL
+    return ANSWERED if reply == ReplyStatus.SENT else CLOSED
+
+
 # Which turn is unanswered, or why not?
 
 
@@ -73,11 +90,11 @@ class Case:
     hosted: bool
     messages: tuple[Message, ...]
     now: datetime
-    max_age: timedelta
+    rules: Rules
     standing: dict[str, str] = field(default_factory=dict)
     own_replies: frozenset[str] = frozenset()
-    turn: Turn | None = None
-    unsettled: bool = False
+    turn: Turn | None = None  # the one under way; of a reply in hand: its own
+    unsettled: bool = False  # another reply here is being sent, or not proven yet
     old_ok: bool = False  # a person wants it answered, however old
     claimed: bool = False  # its reply is in hand: edits change nothing any more
 
@@ -108,7 +125,7 @@ def decide_turn(case: Case) -> Decision:
 
 def unanswered(case: Case) -> tuple[Message, ...]:
     """The guest texts below the last text of a person on the host's side."""
-    closed = {ANSWERED, IGNORED, PARKED}
+    closed = {ANSWERED, IGNORED, STANDS_STILL}
     return tuple(
         message
         for message in case.messages[_after_last_host_text(case) :]
@@ -139,8 +156,8 @@ def _open(
     reason: str = "new guest text",
     supersedes: int = 0,
 ) -> Decision:
-    if is_too_old(texts[-1].sent_at, case.now, case.max_age):
-        return Decision(too_old(case.max_age), close, texts, TurnStatus.EXPIRED)
+    if case.rules.is_too_old(texts[-1].sent_at, case.now):
+        return Decision(case.rules.too_old, close, texts, TurnStatus.EXPIRED)
     return Decision(reason, close, texts, TurnStatus.NEW, supersedes)
 
 
@@ -153,7 +170,7 @@ def _decide_with_turn(case: Case, turn: Turn, texts: tuple[Message, ...]) -> Dec
         return _open(case, texts, TurnStatus.TAKEN_OVER, reason)
     if fingerprint(listed) != turn.fingerprint and not case.claimed:
         return _rebuild(case, turn, texts)
-    if is_too_old(turn.newest_at, case.now, case.max_age) and not case.old_ok:
+    if case.rules.is_too_old(turn.newest_at, case.now) and not case.old_ok:
         newer = texts if texts != listed else ()
         return _expire(case, newer)
     if texts != listed:
@@ -162,7 +179,7 @@ def _decide_with_turn(case: Case, turn: Turn, texts: tuple[Message, ...]) -> Dec
 
 
 def _expire(case: Case, newer: tuple[Message, ...]) -> Decision:
-    reason = too_old(case.max_age)
+    reason = case.rules.too_old
     if not newer:
         return Decision(reason, TurnStatus.EXPIRED)
     return _open(case, newer, TurnStatus.EXPIRED, reason)
@@ -193,14 +210,6 @@ def _lengthen(case: Case, turn: Turn, texts: tuple[Message, ...]) -> Decision:
     return _open(case, texts, TurnStatus.SUPERSEDED, reason, turn.supersedes + 1)
 
 
-def is_too_old(at: datetime, now: datetime, max_age: timedelta) -> bool:
-    return now - at > max_age
-
-
-def too_old(max_age: timedelta) -> str:
-    return f"older than {max_age.total_seconds() / 3600:g} h"
-
-
 # May this reply be sent?
 
 
@@ -209,8 +218,8 @@ def decide_send(reply: Reply, case: Case) -> Decision:
     mine = replace(case, unsettled=False, old_ok=reply.old_ok, claimed=True)
     if reply.turn_id is None:
         return _decide_without_question(reply, mine)
-    if mine.turn is None:
-        return Decision("its turn was closed", TurnStatus.SUPERSEDED)
+    if mine.turn is None or OPEN not in mine.standing.values():
+        return Decision("a later turn took over its texts", TurnStatus.SUPERSEDED)
     return decide_turn(mine)
 
 
@@ -220,6 +229,6 @@ def _decide_without_question(reply: Reply, case: Case) -> Decision:
         return Decision(reason, TurnStatus.FAILED)
     # Both times are our own clock's.
     claimed_at = reply.claimed_at or case.now
-    if is_too_old(reply.created_at, claimed_at, case.max_age) and not case.old_ok:
-        return Decision(too_old(case.max_age), TurnStatus.EXPIRED)
+    if case.rules.is_too_old(reply.created_at, claimed_at) and not case.old_ok:
+        return Decision(case.rules.too_old, TurnStatus.EXPIRED)
     return Decision("a reply without a turn")

@@ -5,13 +5,13 @@ pending        sent next    yes        no: not pressed yet
 processing     no           no         no          (it is being sent right now)
 uncertain      no           no         yes
 failed         yes          yes: put aside  no: settled
-cancelled      yes, unless the texts are answered or in a later turn;
-               too old: with --old     no          no
+cancelled      yes, unless the texts are answered or in a later turn, or another turn
+               is under way; too old: with --old     no          no
 sent           no           no         no
 
 turn           retry
 new, asked     asked at once
-failed, ignored  yes
+failed, ignored  yes, unless another turn is under way
 answered       no: it has a reply
 superseded, taken_over, expired  no
 """
@@ -30,14 +30,20 @@ RESOLVE_FIRST = (
     "outbox resolve ID --sent or --not-sent"
 )
 OVER = "it is {} already"
+LATER = "a later turn of this conversation is under way"
 
 
 def why_not_retry_reply(
-    reply: Reply, turn: Turn | None, lists_texts: bool, is_old: bool, old_ok: bool
+    reply: Reply,
+    turn: Turn | None,
+    lists_texts: bool,
+    other_under_way: bool,
+    is_old: bool,
 ) -> str | None:
     """Why a reply cannot be sent (again); None when it can.
 
-    `lists_texts`: its turn still lists guest texts. `is_old`: older than max_age_hours.
+    `lists_texts`: its turn still lists guest texts. `other_under_way`: a later turn of
+    the conversation is. `is_old`: older than max_age_hours, and --old was not said.
     """
     refusals = {
         ReplyStatus.PROCESSING: BUSY,
@@ -50,7 +56,9 @@ def why_not_retry_reply(
         return "someone on the host's side has answered the guest"
     if turn is not None and not lists_texts:
         return "a later turn took over its texts"
-    if is_old and not old_ok:
+    if other_under_way:
+        return LATER
+    if is_old:
         return "it is older than sync.max_age_hours: add --old to send it all the same"
     return None
 
@@ -77,7 +85,7 @@ def why_not_resolve(reply: Reply) -> str | None:
 
 
 def why_not_retry_turn(
-    turn: Turn, lists_texts: bool, has_reply: bool, another_is_open: bool
+    turn: Turn, lists_texts: bool, has_reply: bool, other_under_way: bool
 ) -> str | None:
     """Why the AI cannot be asked (again) about a turn; None when it can."""
     if not lists_texts:
@@ -88,6 +96,6 @@ def why_not_retry_turn(
         return None
     if turn.status not in (TurnStatus.FAILED, TurnStatus.IGNORED):
         return f"it is {turn.status}: {turn.reason}"
-    if another_is_open:
-        return "a later turn of this conversation is with the AI"
+    if other_under_way:
+        return LATER
     return None

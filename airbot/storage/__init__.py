@@ -2,6 +2,7 @@
 
     storage = Storage(path)
     storage.inbox     threads and messages, as read
+    storage.readings  taking in a reading, and what follows from it
     storage.turns     questions to the AI
     storage.outbox    replies, the table `queue_outbox`
     storage.session   how we stand with Airbnb
@@ -16,18 +17,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from datetime import timedelta
 from pathlib import Path
 
 from airbot.models import Answered
 from airbot.models import Reading
 from airbot.models import Reply
-from airbot.policy import Verdict
+from airbot.policy.proof import Verdict
+from airbot.policy.rules import Rules
 from airbot.storage.calls import Calls
 from airbot.storage.database import Database
 from airbot.storage.desk import Desk
 from airbot.storage.inbox import Inbox
 from airbot.storage.outbox import Outbox
+from airbot.storage.readings import Readings
 from airbot.storage.session import SessionStore
 from airbot.storage.turns import Turns
 
@@ -39,6 +41,7 @@ class Storage:
         self.path = path
         self.db = Database(path)
         self.inbox = Inbox(self.db)
+        self.readings = Readings(self.db)
         self.turns = Turns(self.db)
         self.outbox = Outbox(self.db)
         self.session = SessionStore(self.db)
@@ -56,7 +59,7 @@ class Storage:
             held = self.calls.get(call_id)
             if held is None:
                 held = act()
-                self.calls.keep(call_id, held, now)
+                self.calls.keep(call_id, held)
         return held
 
     def conclude(
@@ -65,17 +68,19 @@ class Storage:
         verdict: Verdict,
         again_at: datetime | None,
         now: datetime,
-        reading: Reading,
-        max_age: timedelta,
-    ) -> Reply:
+        rules: Rules,
+        reading: Reading | None,
+    ) -> Reply | None:
         """Write down what a reading proved, and what it means for the thread's turn.
 
-        One commit: a death in between would leave a guest text without a turn.
+        One commit: a death in between would leave a guest text without a turn. None
+        when somebody else settled the reply meanwhile.
         """
         with self.db.transaction():
-            reply = self.outbox.conclude(reply, verdict, now, again_at)
-            self.inbox.record(reading, max_age)
-        return reply
+            concluded = self.outbox.conclude(reply, verdict, now, again_at)
+            if reading is not None:
+                self.readings.take_in(reading, rules, now)
+        return concluded
 
     def check(self) -> None:
         """Raise WrongDatabase when the file is damaged."""

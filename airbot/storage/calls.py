@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from airbot.models import Answered
 from airbot.storage.database import Database
-from airbot.storage.database import to_text
-from airbot.storage.outbox import reply_from_row
-from airbot.storage.turns import turn_from_row
+from airbot.storage.moves import reply_from_row
+from airbot.storage.moves import turn_from_row
 
 
 class Calls:
@@ -38,14 +35,13 @@ class Calls:
             turn_from_row(turns[0]) if turns else None,
         )
 
-    def keep(self, call_id: str, answered: Answered, now: datetime) -> None:
+    def keep(self, call_id: str, answered: Answered) -> None:
         with self._db.transaction() as tx:
             tx.execute(
-                "INSERT INTO calls VALUES (:id, :outbox_id, :turn_id, :now)",
+                "INSERT INTO calls VALUES (:id, :outbox_id, :turn_id)",
                 {
                     "id": call_id,
                     "outbox_id": answered.reply.id if answered.reply else None,
                     "turn_id": answered.turn.id if answered.turn else None,
-                    "now": to_text(now),
                 },
             )

@@ -11,21 +11,27 @@ from collections.abc import Callable
 from datetime import datetime
 from datetime import timedelta
 
-from airbot import policy
 from airbot.exceptions import VerbRefused
 from airbot.models import Reply
 from airbot.models import ReplyStatus
 from airbot.models import Session
 from airbot.models import Turn
+from airbot.models import TurnStatus
 from airbot.models import Waiting
 from airbot.policy import verbs
+from airbot.policy.proof import normalise
+from airbot.policy.states import By
 from airbot.storage.database import Database
 from airbot.storage.database import Transaction
 from airbot.storage.database import to_text
-from airbot.storage.outbox import reply_from_row
-from airbot.storage.turns import turn_from_row
+from airbot.storage.moves import move_reply
+from airbot.storage.moves import move_turn
+from airbot.storage.moves import reply_from_row
+from airbot.storage.moves import turn_from_row
+from airbot.storage.moves import turn_under_way
 
 SHORT_ID = 8
+RETRY = "a person said: retry"
 FAILED_TURNS_SHOWN = timedelta(days=1)
 
 
@@ -112,98 +118,82 @@ class Desk:
             reply = reply_from_row(row)
             turn, lists_texts = _turn_of(tx, reply)
             asked_at = turn.newest_at if turn else reply.created_at
-            reason = verbs.why_not_retry_reply(
-                reply, turn, lists_texts, asked_at < oldest, old_ok
-            )
-            _refuse(reason)
+            other = _other_under_way(tx, turn)
+            is_old = asked_at < oldest and not old_ok
+            _refuse(verbs.why_not_retry_reply(reply, turn, lists_texts, other, is_old))
             if turn is not None:
                 _reopen(tx, turn, now)
-            return _update(
+            return _moved(
                 tx,
-                reply.id,
-                """
-                status = 'pending', attempts = 0, presses = 0, next_attempt_at = NULL,
-                send_started_at = NULL, anchor_id = NULL, known_ids = NULL,
-                request = NULL, parked = 0,
-                first_absent_at = NULL, absent_readings = 0, processed_at = NULL,
-                old_ok = :old_ok, last_error = 'a person said: retry'
-                """,
-                {"old_ok": int(old_ok)},
+                reply,
+                ReplyStatus.PENDING,
+                RETRY,
+                now,
+                attempts=0,
+                presses=0,
+                send_started_at=None,
+                anchor_id=None,
+                known_ids=None,
+                request=None,
+                parked=0,
+                first_absent_at=None,
+                absent_readings=0,
+                old_ok=int(old_ok),
             )
 
     def cancel_reply(self, id_: str, now: datetime) -> Reply:
         """Take a reply out of the queue."""
-        return self._settle(
-            id_,
-            verbs.why_not_cancel,
-            {"status": "cancelled", "reason": "a person said: cancel"},
-            now,
-        )
+        reason = "a person said: cancel"
+        to = ReplyStatus.CANCELLED
+        return self._settle(id_, verbs.why_not_cancel, to, reason, now)
 
     def resolve_reply(self, id_: str, sent: bool, now: datetime) -> Reply:
         """A person's word about an uncertain reply."""
-        if not sent:
-            params: dict[str, object] = {
-                "status": "failed",
-                "reason": "a person said: not sent",
-            }
-            return self._settle(id_, verbs.why_not_resolve, params, now)
-        with self._db.transaction() as tx:
-            params = {"status": "sent", "reason": "a person said: sent"}
-            reply = self._settle(id_, verbs.why_not_resolve, params, now)
-            # Known as ours, it is not taken for a person's answer to later texts.
-            found = _stands_as(tx, reply)
-            return _update(tx, reply.id, "site_message_id = :found", {"found": found})
+        to, reason = ReplyStatus.FAILED, "a person said: not sent"
+        if sent:
+            to, reason = ReplyStatus.SENT, "a person said: sent"
+        return self._settle(id_, verbs.why_not_resolve, to, reason, now)
 
     def retry_turn(self, id_: str, oldest: datetime, now: datetime) -> Turn:
         """Have the AI asked about a turn, at once."""
         with self._db.transaction() as tx:
             turn = turn_from_row(_one(tx, "turns", id_))
-            params = {"id": turn.id, "thread_id": turn.thread_id, "now": to_text(now)}
+            params = {"id": turn.id}
             reply = tx.execute("SELECT 1 FROM queue_outbox WHERE turn_id = :id", params)
-            other = tx.execute(
-                """
-                SELECT 1 FROM turns WHERE thread_id = :thread_id AND id != :id
-                    AND status IN ('new', 'asked')
-                """,
-                params,
-            )
             texts = tx.execute("SELECT 1 FROM messages WHERE turn_id = :id", params)
-            _refuse(
-                verbs.why_not_retry_turn(turn, bool(texts), bool(reply), bool(other))
-            )
+            other = _other_under_way(tx, turn)
+            _refuse(verbs.why_not_retry_turn(turn, bool(texts), bool(reply), other))
             if turn.newest_at < oldest:
                 _refuse("it is older than sync.max_age_hours")
-            (row,) = tx.execute(
-                """
-                UPDATE turns SET status = 'new', reason = 'a person said: retry',
-                    attempts = 0, refusals = 0, next_attempt_at = NULL,
-                    asked_at = NULL, changed_at = :now
-                WHERE id = :id RETURNING *
-                """,
-                params,
+            asked = move_turn(
+                tx,
+                turn.id,
+                TurnStatus.NEW,
+                By.PERSON,
+                RETRY,
+                now,
+                attempts=0,
+                refusals=0,
+                next_attempt_at=None,
+                asked_at=None,
             )
-            return turn_from_row(row)
+            assert asked is not None  # its state was looked at in this transaction
+            return asked
 
     def _settle(
         self,
         id_: str,
         why_not: Callable[[Reply], str | None],
-        params: dict[str, object],
+        to: ReplyStatus,
+        reason: str,
         now: datetime,
     ) -> Reply:
         with self._db.transaction() as tx:
             reply = reply_from_row(_one(tx, "queue_outbox", id_))
             _refuse(why_not(reply))
-            return _update(
-                tx,
-                reply.id,
-                """
-                status = :status, last_error = :reason, processed_at = :now,
-                next_attempt_at = NULL, parked = 0
-                """,
-                {**params, "now": to_text(now)},
-            )
+            # Known as ours, it is not taken for a person's answer to later texts.
+            found = _stands_as(tx, reply) if to == ReplyStatus.SENT else None
+            return _moved(tx, reply, to, reason, now, parked=0, site_message_id=found)
 
 
 def _waiting_reply(reply: Reply) -> Waiting:
@@ -249,14 +239,16 @@ def _turn_of(tx: Transaction, reply: Reply) -> tuple[Turn | None, bool]:
     return turn_from_row(turn), bool(texts)
 
 
+def _other_under_way(tx: Transaction, turn: Turn | None) -> bool:
+    """Is another turn of the conversation under way?"""
+    if turn is None:
+        return False
+    under_way = turn_under_way(tx, turn.thread_id)
+    return under_way is not None and under_way.id != turn.id
+
+
 def _reopen(tx: Transaction, turn: Turn, now: datetime) -> None:
-    tx.execute(
-        """
-        UPDATE turns SET status = 'answered', reason = 'a person said: retry',
-            changed_at = :now WHERE id = :id
-        """,
-        {"id": turn.id, "now": to_text(now)},
-    )
+    move_turn(tx, turn.id, TurnStatus.ANSWERED, By.PERSON, RETRY, now)
 
 
 def _stands_as(tx: Transaction, reply: Reply) -> str | None:
@@ -273,16 +265,19 @@ def _stands_as(tx: Transaction, reply: Reply) -> str | None:
         """,
         {"id": reply.id},
     )
-    wanted = policy.normalise(reply.message)
-    same = (row["id"] for row in rows if policy.normalise(row["body"]) == wanted)
+    wanted = normalise(reply.message)
+    same = (row["id"] for row in rows if normalise(row["body"]) == wanted)
     return next(same, None)
 
 
-def _update(
-    tx: Transaction, id_: str, changes: str, params: dict[str, object]
+def _moved(
+    tx: Transaction,
+    reply: Reply,
+    to: ReplyStatus,
+    reason: str,
+    now: datetime,
+    **columns: object,
 ) -> Reply:
-    (row,) = tx.execute(
-        f"UPDATE queue_outbox SET {changes} WHERE id = :id RETURNING *",
-        {"id": id_, **params},
-    )
-    return reply_from_row(row)
+    moved = move_reply(tx, reply, to, By.PERSON, reason, now, None, **columns)
+    assert moved is not None  # it was read in this transaction
+    return moved

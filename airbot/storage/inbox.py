@@ -1,38 +1,34 @@
-"""Threads, messages, and the one commit that a reading of a thread is.
-
-A reading is stored whole or not at all: the messages, the mark that says "this row of
-the list has been read", and the decision about the thread's turn. A crash in between
-would forget a guest.
-"""
+"""Threads and messages as they were read. What follows from them: readings.py."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from datetime import timedelta
 
 from airbot.models import Reading
-from airbot.models import Recorded
-from airbot.models import Reply
 from airbot.models import Thread
-from airbot.models import TurnStatus
+from airbot.policy.states import ON_ITS_WAY
 from airbot.storage.database import Database
 from airbot.storage.database import Transaction
 from airbot.storage.database import to_text
-from airbot.storage.turns import review
+from airbot.storage.moves import UNDER_WAY
+from airbot.storage.moves import words
 
-RESTING = """
-    SELECT t.id FROM threads t
-    WHERE t.seen_mark IS NOT NULL
-      AND (SELECT m.direction FROM messages m WHERE m.thread_id = t.id
+# Nothing of a thread `h` that airbot has still to end; a reply may be without a turn.
+AT_REST = f"""
+    NOT EXISTS (SELECT 1 FROM turns t LEFT JOIN queue_outbox o ON o.turn_id = t.id
+                WHERE t.thread_id = h.id AND {UNDER_WAY})
+    AND NOT EXISTS (SELECT 1 FROM queue_outbox o WHERE o.thread_id = h.id
+                    AND o.status IN ({words(ON_ITS_WAY)}))
+"""
+RESTING = f"""
+    SELECT h.id FROM threads h
+    WHERE h.seen_mark IS NOT NULL
+      AND (SELECT m.direction FROM messages m WHERE m.thread_id = h.id
            AND m.kind IN ('text', 'media') ORDER BY m.position DESC LIMIT 1)
           != 'inbound'
-      AND NOT EXISTS (SELECT 1 FROM turns u WHERE u.thread_id = t.id
-                      AND u.status IN ('new', 'asked'))
-      AND NOT EXISTS (SELECT 1 FROM queue_outbox o WHERE o.thread_id = t.id
-                      AND o.status IN ('pending', 'processing', 'uncertain'))
+      AND {AT_REST}
 """
 PRUNED_AT_ONCE = 20  # threads
-LEFT_LOOKED_AT = timedelta(days=1)  # so long a text that is too old gets its reason
 
 
 class Inbox:
@@ -40,60 +36,6 @@ class Inbox:
 
     def __init__(self, db: Database) -> None:
         self._db = db
-
-    def record(
-        self,
-        reading: Reading,
-        max_age: timedelta,
-        mark: str | None = None,
-        reply: Reply | None = None,
-    ) -> Recorded:
-        """Store a reading and what follows from it for the thread's turn.
-
-        `mark` is the list's row that led here (None keeps the stored one), `reply` the
-        claimed reply that is about to be sent, if any: it is dropped where the reading
-        speaks against it.
-        """
-        thread = reading.thread
-        with self._db.transaction() as tx:
-            _save_thread(tx, thread, mark, to_text(reading.site_time))
-            new_texts = _save_messages(tx, thread.id, reading)
-            decision = review(tx, thread.id, reading.site_time, max_age, reply)
-        return Recorded(
-            new_texts=new_texts,
-            reason=decision.reason,
-            may_send=decision.close is None,
-            opened=bool(decision.texts) and decision.status == TurnStatus.NEW,
-        )
-
-    def review_left(self, site_now: datetime, max_age: timedelta) -> int:
-        """Decide again where a guest text was put off; how many turns that opened.
-
-        A text that came while a reply was on its way is in no turn, and its row of the
-        list is marked as seen: when that reply or turn has ended without a reading,
-        nothing else would look at it again.
-        """
-        left = self._db.read(
-            """
-            SELECT DISTINCT m.thread_id FROM messages m INDEXED BY guest_texts_left
-            JOIN threads t ON t.id = m.thread_id AND t.hosted
-            WHERE m.direction = 'inbound' AND m.kind = 'text' AND m.turn_id IS NULL
-              AND m.sent_at >= :since
-              AND NOT EXISTS (
-                SELECT 1 FROM messages h WHERE h.thread_id = m.thread_id
-                  AND h.direction = 'outbound' AND h.kind = 'text'
-                  AND h.position > m.position
-                  AND NOT EXISTS (SELECT 1 FROM queue_outbox o
-                                  WHERE o.site_message_id = h.id))
-            """,
-            {"since": to_text(site_now - max_age - LEFT_LOOKED_AT)},
-        )
-        opened = 0
-        for row in left:
-            with self._db.transaction() as tx:
-                decision = review(tx, row["thread_id"], site_now, max_age)
-                opened += bool(decision.texts) and decision.status == TurnStatus.NEW
-        return opened
 
     def seen_marks(self) -> dict[str, str | None]:
         """What the list showed of each thread when it was last read."""
@@ -126,16 +68,14 @@ class Inbox:
 
     def _prune_some(self, before: str | None) -> int:
         """A few threads in a commit of their own: nobody waits long for the lock."""
-        old = """
-            SELECT id FROM threads t
-            WHERE (t.activity_at IS NULL OR t.activity_at < :before)
-              AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.thread_id = t.id
+        old = f"""
+            SELECT id FROM threads h
+            WHERE (h.activity_at IS NULL OR h.activity_at < :before)
+              AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.thread_id = h.id
                               AND m.sent_at >= :before)
-              AND NOT EXISTS (SELECT 1 FROM turns u WHERE u.thread_id = t.id
-                              AND u.status IN ('new', 'asked'))
-              AND NOT EXISTS (SELECT 1 FROM queue_outbox o WHERE o.thread_id = t.id
-                              AND (o.created_at >= :before OR o.status IN
-                                   ('pending', 'processing', 'uncertain')))
+              AND NOT EXISTS (SELECT 1 FROM queue_outbox o WHERE o.thread_id = h.id
+                              AND o.created_at >= :before)
+              AND {AT_REST}
             LIMIT :most
         """
         with self._db.transaction() as tx:
@@ -150,9 +90,9 @@ class Inbox:
 
     def resting_thread(self, preferred: str | None) -> str | None:
         """A thread with nothing unanswered: an open one marks itself read."""
-        for only in ("t.id = :preferred", "1"):
+        for only in ("h.id = :preferred", "1"):
             row = self._db.read_one(
-                f"{RESTING} AND {only} ORDER BY t.activity_at DESC LIMIT 1",
+                f"{RESTING} AND {only} ORDER BY h.activity_at DESC LIMIT 1",
                 {"preferred": preferred},
             )
             if row:
@@ -160,29 +100,26 @@ class Inbox:
         return None
 
 
-def _save_thread(
-    tx: Transaction, thread: Thread, mark: str | None, read_at: str | None
-) -> None:
+def save_thread(tx: Transaction, thread: Thread, mark: str | None) -> None:
+    """Store a row of the list; what it does not show stays as it was."""
     tx.execute(
         """
-        INSERT INTO threads (id, title, type, own_role, hosted, listing_id, stage,
-                             description, activity_at, seen_mark, read_at)
-        VALUES (:id, :title, :type, :own_role, :hosted, :listing_id, :stage,
-                :description, :activity_at, :mark, :read_at)
+        INSERT INTO threads (id, title, own_role, hosted, listing_id, stage,
+                             description, activity_at, seen_mark)
+        VALUES (:id, :title, :own_role, :hosted, :listing_id, :stage,
+                :description, :activity_at, :mark)
         ON CONFLICT (id) DO UPDATE SET
-            title = excluded.title, type = excluded.type,
-            own_role = excluded.own_role, hosted = excluded.hosted,
+            title = excluded.title, own_role = excluded.own_role,
+            hosted = excluded.hosted,
             listing_id = COALESCE(excluded.listing_id, listing_id),
             stage = COALESCE(excluded.stage, stage),
             description = COALESCE(excluded.description, description),
             activity_at = COALESCE(excluded.activity_at, activity_at),
-            seen_mark = COALESCE(excluded.seen_mark, seen_mark),
-            read_at = excluded.read_at
+            seen_mark = COALESCE(excluded.seen_mark, seen_mark)
         """,
         {
             "id": thread.id,
             "title": thread.title,
-            "type": thread.type,
             "own_role": thread.own_role,
             "hosted": int(thread.hosted),
             "listing_id": thread.listing_id,
@@ -190,12 +127,13 @@ def _save_thread(
             "description": thread.description,
             "activity_at": to_text(thread.activity_at),
             "mark": mark,
-            "read_at": read_at,
         },
     )
 
 
-def _save_messages(tx: Transaction, thread_id: str, reading: Reading) -> int:
+def save_messages(
+    tx: Transaction, thread_id: str, reading: Reading, now: datetime
+) -> int:
     """Store the messages as they are shown now; how many guest texts are new."""
     known = _known_positions(tx, thread_id)
     first = _first_position(known, reading)
@@ -222,7 +160,7 @@ def _save_messages(tx: Transaction, thread_id: str, reading: Reading) -> int:
                 "kind": message.kind,
                 "body": message.body,
                 "sent_at": to_text(message.sent_at),
-                "seen_at": to_text(reading.site_time),
+                "seen_at": to_text(now),
                 "note": message.note,
             },
         )

@@ -13,9 +13,6 @@ thread decides.
 
 from __future__ import annotations
 
-import json
-import logging
-import sqlite3
 import uuid
 from datetime import datetime
 from datetime import timedelta
@@ -25,26 +22,30 @@ from airbot.models import PressOutcome
 from airbot.models import Reply
 from airbot.models import ReplyStatus
 from airbot.models import Turn
-from airbot.policy import Verdict
+from airbot.models import TurnStatus
+from airbot.policy.pace import LIMIT_LOOKED_AT
+from airbot.policy.pace import Full
+from airbot.policy.pace import SentWithinHour
+from airbot.policy.pace import full_hour
+from airbot.policy.proof import Verdict
+from airbot.policy.rules import Rules
+from airbot.policy.states import DONE
+from airbot.policy.states import By
 from airbot.storage.database import Database
 from airbot.storage.database import Transaction
 from airbot.storage.database import to_text
-from airbot.storage.database import to_time
-from airbot.storage.database import to_time_or_none
+from airbot.storage.moves import move_reply
+from airbot.storage.moves import move_turn
+from airbot.storage.moves import reply_from_row
 
-LIMIT_LOOKED_AT = timedelta(minutes=1)  # how often a row over its limit is tried
-EVERYWHERE = ""
 SAME_TEXT_WITHIN = timedelta(minutes=10)
 
 
-logger = logging.getLogger(__name__)
+class PutOff(NamedTuple):
+    """A reply that is due, and has to wait for an hour that is full."""
 
-
-class _Window(NamedTuple):
-    """An hour in which enough was sent, in one conversation or everywhere."""
-
-    where: str
-    reason: str
+    reply_id: str
+    full: Full
 
 
 class Outbox:
@@ -52,26 +53,24 @@ class Outbox:
 
     def __init__(self, db: Database) -> None:
         self._db = db
-        self._full: set[str] = set()  # windows that were said to be full
 
     def get(self, reply_id: str) -> Reply | None:
-        row = self._db.read_one(
-            "SELECT * FROM queue_outbox WHERE id = :id", {"id": reply_id}
-        )
+        return self._find("id = :value", reply_id)
+
+    def of_turn(self, turn_id: str) -> Reply | None:
+        return self._find("turn_id = :value", turn_id)
+
+    def _find(self, where: str, value: str) -> Reply | None:
+        sql = f"SELECT * FROM queue_outbox WHERE {where}"
+        row = self._db.read_one(sql, {"value": value})
         return reply_from_row(row) if row else None
 
     def with_status(self, status: str) -> list[Reply]:
         rows = self._db.read(
-            "SELECT * FROM queue_outbox WHERE status = :status ORDER BY created_at",
+            "SELECT * FROM queue_outbox WHERE status = :status ORDER BY rowid",
             {"status": status},
         )
         return [reply_from_row(row) for row in rows]
-
-    def of_turn(self, turn_id: str) -> Reply | None:
-        row = self._db.read_one(
-            "SELECT * FROM queue_outbox WHERE turn_id = :id", {"id": turn_id}
-        )
-        return reply_from_row(row) if row else None
 
     def enqueue(self, turn: Turn, message: str, sender: str, now: datetime) -> Reply:
         """Queue the answer to a turn. It has one reply: a second answer is the first.
@@ -88,38 +87,31 @@ class Outbox:
             lambda tx: _enqueue_without_turn(tx, thread_id, message, sender, now)
         )
 
-    def claim_next(
-        self, now: datetime, per_thread_hour: int, per_hour: int
-    ) -> Reply | None:
-        """Take the oldest reply that is due; None when nothing is, or may be, sent.
+    def claim_next(self, now: datetime, rules: Rules) -> Reply | PutOff | None:
+        """Take the oldest reply that is due; None when none is.
 
-        A thread with an unsettled reply waits, and so does one over its limit.
+        A thread with an unsettled reply waits, and so does one over its limit: that
+        reply is put off, and the next one is to be asked for.
         """
         with self._db.transaction() as tx:
             _say_who_waits(tx)
-            for row in _due(tx, now):
-                full = _full_window(tx, row, now, per_thread_hour, per_hour)
-                if full is not None:
-                    _wait(tx, row["id"], full.reason, now + LIMIT_LOOKED_AT)
-                    self._tell_once(full, row["id"])
-                    continue
-                self._full -= {row["thread_id"], EVERYWHERE}
-                claimed = tx.execute(
-                    """
-                    UPDATE queue_outbox SET status = 'processing', claimed_at = :now,
-                        next_attempt_at = NULL
-                    WHERE id = :id AND status = 'pending' RETURNING *
-                    """,
-                    {"id": row["id"], "now": to_text(now)},
-                )
-                return reply_from_row(claimed[0])
-        return None
-
-    def _tell_once(self, full: _Window, reply_id: str) -> None:
-        """An AI that runs wild is an error, once: not each time that we look."""
-        if full.where not in self._full:
-            self._full.add(full.where)
-            logger.error("reply %s %s", reply_id[:8], full.reason)
+            if (reply := _next_due(tx, now)) is None:
+                return None
+            full = full_hour(_sent_beside(tx, reply, now), reply.thread_id, rules)
+            if full is not None:
+                again_at, by = now + LIMIT_LOOKED_AT, By.AIRBOT
+                pending = ReplyStatus.PENDING
+                move_reply(tx, reply, pending, by, full.reason, now, again_at)
+                return PutOff(reply.id, full)
+            return move_reply(
+                tx,
+                reply,
+                ReplyStatus.PROCESSING,
+                By.AIRBOT,
+                reply.last_error,
+                now,
+                claimed_at=to_text(now),
+            )
 
     def next_unsettled(self, now: datetime) -> Reply | None:
         """An uncertain reply whose thread is due to be read once more."""
@@ -144,114 +136,100 @@ class Outbox:
         )
         return row is not None
 
-    def start_press(self, reply: Reply, anchor_id: str | None, now: datetime) -> Reply:
+    def start_press(
+        self, reply: Reply, anchor_id: str | None, now: datetime
+    ) -> Reply | None:
         """The boundary: the attempt, its time and the messages before it.
 
-        Only when this has returned may Send be pressed.
+        Only when this has returned a reply may Send be pressed.
         """
-        return self._change(
-            reply,
-            """
-            UPDATE queue_outbox SET status = 'processing', send_started_at = :now,
-                attempts = attempts + 1, presses = presses + 1,
-                anchor_id = :anchor_id,
-                anchor_position = (SELECT position FROM messages WHERE id = :anchor_id),
-                known_ids = COALESCE(
-                    known_ids,
-                    (SELECT json_group_array(m.id) FROM messages m
-                     WHERE m.thread_id = queue_outbox.thread_id)
-                ),
-                request = NULL, first_absent_at = NULL, absent_readings = 0
-            WHERE id = :id RETURNING *
-            """,
-            {"anchor_id": anchor_id, "now": to_text(now)},
-        )
+        with self._db.transaction() as tx:
+            return move_reply(
+                tx,
+                reply,
+                ReplyStatus.PROCESSING,
+                By.AIRBOT,
+                reply.last_error,
+                now,
+                send_started_at=to_text(now),
+                attempts=reply.attempts + 1,
+                presses=reply.presses + 1,
+                anchor_id=anchor_id,
+                known_ids=_known_ids(tx, reply),
+                request=None,
+                first_absent_at=None,
+                absent_readings=0,
+            )
 
-    def press_seen(self, reply: Reply, outcome: PressOutcome) -> Reply:
+    def press_seen(self, reply: Reply, outcome: PressOutcome, now: datetime) -> Reply:
         """Keep what became of the page's own send request."""
-        return self._change(
-            reply,
-            "UPDATE queue_outbox SET request = :seen WHERE id = :id RETURNING *",
-            {"seen": outcome.in_a_word()},
-        )
+        with self._db.transaction() as tx:
+            seen = move_reply(
+                tx,
+                reply,
+                ReplyStatus.PROCESSING,
+                By.AIRBOT,
+                reply.last_error,
+                now,
+                request=outcome.in_a_word(),
+            )
+        return seen or reply
 
     def release(
         self,
         reply: Reply,
         reason: str,
+        now: datetime,
         again_at: datetime | None = None,
         counted: bool = False,
-    ) -> None:
-        """Nothing was pressed: back to `pending`, to be tried again at `again_at`.
-
-        A row that was settled meanwhile, or pressed, stays as it is.
-        """
+    ) -> Reply | None:
+        """Nothing was pressed: back to `pending`, to be tried again at `again_at`."""
+        attempts = reply.attempts + counted
         with self._db.transaction() as tx:
-            tx.execute(
-                """
-                UPDATE queue_outbox SET status = 'pending', last_error = :reason,
-                    attempts = attempts + :counted, next_attempt_at = :again_at
-                WHERE id = :id AND status = 'processing' AND presses = :presses
-                """,
-                {
-                    "id": reply.id,
-                    "presses": reply.presses,
-                    "reason": reason,
-                    "again_at": to_text(again_at),
-                    "counted": int(counted),
-                },
+            to, by = ReplyStatus.PENDING, By.AIRBOT
+            return move_reply(
+                tx, reply, to, by, reason, now, again_at, attempts=attempts
             )
 
     def conclude(
         self, reply: Reply, verdict: Verdict, now: datetime, again_at: datetime | None
-    ) -> Reply:
-        """Write down what a reading proved; `again_at` is when to look or try again."""
-        done = verdict.status in ("sent", "failed", "cancelled")
-        return self._change(
-            reply,
-            """
-            UPDATE queue_outbox SET status = :status, last_error = :reason,
-                site_message_id = COALESCE(:site_message_id, site_message_id),
-                processed_at = :processed_at, next_attempt_at = :again_at,
-                parked = :parked,
-                first_absent_at = CASE WHEN :absent
-                    THEN COALESCE(first_absent_at, :now) ELSE first_absent_at END,
-                absent_readings = absent_readings + :absent,
-                readings = json_insert(readings, '$[#]', json(:reading))
-            WHERE id = :id RETURNING *
-            """,
-            {
-                "status": verdict.status,
-                "reason": verdict.reason,
-                "site_message_id": verdict.site_message_id,
-                "processed_at": to_text(now) if done else None,
-                "again_at": None if done or verdict.park else to_text(again_at),
-                "parked": int(verdict.park),
-                "absent": int(verdict.absent),
-                "now": to_text(now),
-                "reading": json.dumps({"at": to_text(now), "said": verdict.reason}),
-            },
-        )
+    ) -> Reply | None:
+        """Write down what a reading proved; `again_at` is when to look or try again.
 
-    def fail(self, reply: Reply, reason: str, now: datetime) -> Reply:
-        """Hopeless, and nothing was pressed."""
-        verdict = Verdict(ReplyStatus.FAILED, reason)
-        return self.conclude(reply, verdict, now, None)
-
-    def recover(self) -> int:
-        """Put every row of a life that ended in the middle where it belongs."""
+        None when somebody else settled the reply meanwhile.
+        """
+        if verdict.status in DONE or verdict.park:
+            again_at = None
+        first = reply.first_absent_at or (now if verdict.absent else None)
         with self._db.transaction() as tx:
-            before = tx.execute("""
-                UPDATE queue_outbox SET status = 'pending',
-                    last_error = 'airbot ended before Send was pressed'
-                WHERE status = 'processing' AND send_started_at IS NULL RETURNING id
-                """)
-            after = tx.execute("""
-                UPDATE queue_outbox SET status = 'uncertain',
-                    last_error = 'airbot ended after Send may have been pressed'
-                WHERE status = 'processing' RETURNING id
-                """)
-        return len(before) + len(after)
+            return move_reply(
+                tx,
+                reply,
+                verdict.status,
+                By.AIRBOT,
+                verdict.reason,
+                now,
+                again_at,
+                site_message_id=verdict.site_message_id or reply.site_message_id,
+                parked=int(verdict.park),
+                first_absent_at=to_text(first),
+                absent_readings=reply.absent_readings + verdict.absent,
+            )
+
+    def fail(self, reply: Reply, reason: str, now: datetime) -> Reply | None:
+        """Hopeless, and nothing was pressed."""
+        return self.conclude(reply, Verdict(ReplyStatus.FAILED, reason), now, None)
+
+    def recover(self, now: datetime) -> int:
+        """Put every row of a life that ended in the middle where it belongs."""
+        left = self.with_status(ReplyStatus.PROCESSING)
+        with self._db.transaction() as tx:
+            for reply in left:
+                to, when = ReplyStatus.PENDING, "before Send was pressed"
+                if reply.send_started_at is not None:
+                    to, when = ReplyStatus.UNCERTAIN, "after Send may have been pressed"
+                move_reply(tx, reply, to, By.AIRBOT, f"airbot ended {when}", now)
+        return len(left)
 
     def taken(self, reply: Reply) -> frozenset[str]:
         """Site ids in this thread that prove other replies already."""
@@ -270,11 +248,6 @@ class Outbox:
         )
         return {row["status"]: row["n"] for row in rows}
 
-    def _change(self, reply: Reply, sql: str, params: dict[str, object]) -> Reply:
-        with self._db.transaction() as tx:
-            (row,) = tx.execute(sql, {"id": reply.id, **params})
-        return reply_from_row(row)
-
 
 def _enqueue(
     tx: Transaction, turn: Turn, message: str, sender: str, now: datetime
@@ -282,16 +255,10 @@ def _enqueue(
     held = tx.execute("SELECT * FROM queue_outbox WHERE turn_id = :id", {"id": turn.id})
     if held:
         return reply_from_row(held[0])
-    opened = tx.execute(
-        """
-        UPDATE turns SET status = 'answered', reason = 'the AI answered',
-            changed_at = :now
-        WHERE id = :id AND status IN ('new', 'asked') RETURNING id
-        """,
-        {"id": turn.id, "now": to_text(now)},
-    )
-    reason = None if opened else _why_closed(tx, turn.id)
-    return _insert(tx, turn.thread_id, turn.id, message, sender, now, reason)
+    to, reason = TurnStatus.ANSWERED, "the AI answered"
+    opened = move_turn(tx, turn.id, to, By.AI, reason, now)
+    closed = None if opened else _why_closed(tx, turn.id)
+    return _insert(tx, turn.thread_id, turn.id, message, sender, now, closed)
 
 
 def _enqueue_without_turn(
@@ -350,18 +317,19 @@ def _insert(
     return reply_from_row(row)
 
 
-def _due(tx: Transaction, now: datetime) -> list[sqlite3.Row]:
-    return tx.execute(
+def _next_due(tx: Transaction, now: datetime) -> Reply | None:
+    rows = tx.execute(
         """
         SELECT * FROM queue_outbox o WHERE status = 'pending'
             AND (next_attempt_at IS NULL OR next_attempt_at <= :now)
             AND NOT EXISTS (SELECT 1 FROM queue_outbox u
                             WHERE u.thread_id = o.thread_id
                               AND u.status IN ('processing', 'uncertain'))
-        ORDER BY created_at, rowid LIMIT 100
+        ORDER BY rowid LIMIT 1
         """,
         {"now": to_text(now)},
     )
+    return reply_from_row(rows[0]) if rows else None
 
 
 def _say_who_waits(tx: Transaction) -> None:
@@ -375,64 +343,32 @@ def _say_who_waits(tx: Transaction) -> None:
         """)
 
 
-def _full_window(
-    tx: Transaction,
-    row: sqlite3.Row,
-    now: datetime,
-    per_thread_hour: int,
-    per_hour: int,
-) -> _Window | None:
+def _sent_beside(tx: Transaction, reply: Reply, now: datetime) -> SentWithinHour:
     # By the row: one that is pressed a second time counts once.
     (sent,) = tx.execute(
         """
-        SELECT COUNT(*) AS all_threads,
-               COALESCE(SUM(thread_id = :thread_id), 0) AS this_thread
+        SELECT COUNT(*) AS in_all,
+               COALESCE(SUM(thread_id = :thread_id), 0) AS in_thread
         FROM queue_outbox WHERE send_started_at > :since AND id != :id
         """,
         {
-            "id": row["id"],
-            "thread_id": row["thread_id"],
+            "id": reply.id,
+            "thread_id": reply.thread_id,
             "since": to_text(now - timedelta(hours=1)),
         },
     )
-    if sent["this_thread"] >= per_thread_hour:
-        reason = f"waits: {per_thread_hour} replies an hour in one conversation"
-        return _Window(row["thread_id"], reason)
-    if sent["all_threads"] >= per_hour:
-        return _Window(EVERYWHERE, f"waits: {per_hour} replies an hour")
-    return None
+    return SentWithinHour(sent["in_thread"], sent["in_all"])
 
 
-def _wait(tx: Transaction, reply_id: str, reason: str, until: datetime) -> None:
-    tx.execute(
+def _known_ids(tx: Transaction, reply: Reply) -> str:
+    """The messages before the first press, as JSON; a second press keeps them."""
+    (row,) = tx.execute(
         """
-        UPDATE queue_outbox SET last_error = :reason, next_attempt_at = :until
-        WHERE id = :id
+        SELECT COALESCE(o.known_ids,
+                        (SELECT json_group_array(m.id) FROM messages m
+                         WHERE m.thread_id = o.thread_id)) AS ids
+        FROM queue_outbox o WHERE o.id = :id
         """,
-        {"id": reply_id, "reason": reason, "until": to_text(until)},
+        {"id": reply.id},
     )
-
-
-def reply_from_row(row: sqlite3.Row) -> Reply:
-    return Reply(
-        id=row["id"],
-        thread_id=row["thread_id"],
-        turn_id=row["turn_id"],
-        message=row["message"],
-        sender=row["sender"],
-        status=ReplyStatus(row["status"]),
-        attempts=row["attempts"],
-        created_at=to_time(row["created_at"]),
-        presses=row["presses"],
-        claimed_at=to_time_or_none(row["claimed_at"]),
-        send_started_at=to_time_or_none(row["send_started_at"]),
-        anchor_id=row["anchor_id"],
-        known_ids=frozenset(json.loads(row["known_ids"] or "[]")),
-        request=row["request"],
-        first_absent_at=to_time_or_none(row["first_absent_at"]),
-        absent_readings=row["absent_readings"],
-        parked=bool(row["parked"]),
-        old_ok=bool(row["old_ok"]),
-        site_message_id=row["site_message_id"],
-        last_error=row["last_error"],
-    )
+    return str(row["ids"])

@@ -20,7 +20,6 @@ from airbot.exceptions import StorageError
 from airbot.models import Answered
 from airbot.models import ReplyStatus
 from airbot.models import Turn
-from airbot.models import TurnStatus
 from airbot.models import utcnow
 from airbot.serving import hush
 from airbot.storage import Storage
@@ -125,8 +124,7 @@ class Webhook:
             raise Refused(404, "this conversation has no turn that could be ignored")
         if held := self._storage.outbox.of_turn(turn.id):
             return Answered(held, turn)
-        reason = "the AI said: no reply"
-        self._storage.turns.close(turn.id, TurnStatus.IGNORED, reason, self._now())
+        self._storage.turns.ignore(turn.id, self._now())
         closed = self._storage.turns.get(turn.id) or turn
         logger.info("turn %s is %s", turn.id[:8], closed.status)
         return Answered(None, closed)

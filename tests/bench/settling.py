@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +17,7 @@ from bench.table import figure
 from fakes import Desk
 from fakes import FakeAirbnb
 
+from airbot.models import Reply
 from airbot.sandbox.ai import DemoAI
 from airbot.sandbox.demo import sandbox_config
 from airbot.sandbox.site import AirbnbSite
@@ -48,18 +50,19 @@ def _leave_unsettled(site: AirbnbSite, folder: Path) -> None:
     config = sandbox_config(site.url, "http://127.0.0.1:1", folder)
     storage = Storage(config.storage.path)
     desk = Desk(site, FakeAirbnb(site), storage, config)
+    rules = replace(desk.rules, per_thread_hour=ROWS, per_hour=ROWS)
     pressed: list[tuple[Thread, str]] = []
     for number in range(ROWS):
         desk.thread = site.add_thread(f"Guest {number}")
         desk.queue(f"Answer {number}")
-        reply = storage.outbox.claim_next(desk.clock(), ROWS, ROWS)
-        assert reply is not None
+        reply = storage.outbox.claim_next(desk.clock(), rules)
+        assert isinstance(reply, Reply)
         anchor = site.messages(desk.thread)[-1].id
         storage.outbox.start_press(reply, anchor, datetime.now(UTC))
         pressed.append((desk.thread, reply.message))
     for thread, message in pressed:
         site.host_writes(thread, message)
-    storage.outbox.recover()
+    storage.outbox.recover(desk.clock())
     storage.close()
 
 

@@ -1,0 +1,44 @@
+"""How fast: the hourly limits of SEND, and the wait after a try that failed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from airbot.policy.rules import Rules
+
+BACKOFF_FIRST_S = 15.0
+BACKOFF_CAP_S = 900.0
+LIMIT_LOOKED_AT = timedelta(minutes=1)  # how often a reply over its limit is tried
+EVERYWHERE = ""
+
+
+@dataclass(frozen=True)
+class SentWithinHour:
+    """How many other replies were pressed within the last hour."""
+
+    in_thread: int
+    in_all: int
+
+
+@dataclass(frozen=True)
+class Full:
+    """An hour in which enough was sent, in one conversation or `EVERYWHERE`."""
+
+    where: str
+    reason: str
+
+
+def full_hour(sent: SentWithinHour, thread_id: str, rules: Rules) -> Full | None:
+    """Which limit a reply to that thread would break; None: it may go."""
+    if sent.in_thread >= rules.per_thread_hour:
+        reason = f"waits: {rules.per_thread_hour} replies an hour in one conversation"
+        return Full(thread_id, reason)
+    if sent.in_all >= rules.per_hour:
+        return Full(EVERYWHERE, f"waits: {rules.per_hour} replies an hour")
+    return None
+
+
+def backoff_s(attempts: int) -> float:
+    """Seconds before the next try, after so many that failed."""
+    return min(BACKOFF_CAP_S, BACKOFF_FIRST_S * 2.0 ** min(max(0, attempts - 1), 20))

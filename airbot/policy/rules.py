@@ -1,0 +1,43 @@
+"""What the host's settings say about answering, as one frozen value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from datetime import timedelta
+
+from airbot.config import Config
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Built once; handed to whoever decides.
+
+    `max_age`: how old a guest's text may be and still be answered. `settle_after`: how
+    far apart two readings must be to prove that nothing arrived.
+    """
+
+    max_age: timedelta
+    settle_after: timedelta
+    max_attempts: int  # tries of a reply that never came to Send
+    per_thread_hour: int  # replies sent in one conversation
+    per_hour: int  # replies sent in all
+
+    @classmethod
+    def of(cls, config: Config) -> Rules:
+        send = config.send
+        return cls(
+            max_age=config.sync.max_age,
+            settle_after=timedelta(seconds=send.settle_sec),
+            max_attempts=send.max_attempts,
+            per_thread_hour=send.max_per_thread_hour,
+            per_hour=send.max_per_hour,
+        )
+
+    def is_too_old(self, at: datetime, now: datetime) -> bool:
+        return now - at > self.max_age
+
+    @property
+    def too_old(self) -> str:
+        """The reason in words."""
+        return f"older than {self.max_age.total_seconds() / 3600:g} h"

@@ -1,0 +1,160 @@
+"""The one way in which a reply or a turn changes its state.
+
+A change is made by somebody, to a state, for a reason, and only from the states that
+`policy/states.py` names. A reply has a revision besides: whoever has read it at an
+older one has lost, so that a person's word is never overwritten by a reading that was
+under way.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable
+from datetime import datetime
+
+from airbot.models import Reply
+from airbot.models import ReplyStatus
+from airbot.models import Turn
+from airbot.models import TurnStatus
+from airbot.policy.states import DONE
+from airbot.policy.states import ON_ITS_WAY
+from airbot.policy.states import OPEN_TURNS
+from airbot.policy.states import REPLY_MOVES
+from airbot.policy.states import TURN_MOVES
+from airbot.policy.states import By
+from airbot.policy.states import sources
+from airbot.storage.database import Transaction
+from airbot.storage.database import to_text
+from airbot.storage.database import to_time
+from airbot.storage.database import to_time_or_none
+
+
+def words(states: Iterable[str]) -> str:
+    """States as SQL lists them: `'new', 'asked'`."""
+    return ", ".join(f"'{state}'" for state in states)
+
+
+# Of a turn `t` and its reply `o`: see policy.states.is_under_way.
+UNDER_WAY = (
+    f"(t.status IN ({words(OPEN_TURNS)})"
+    f" OR t.status = 'answered' AND o.status IN ({words(ON_ITS_WAY)}))"
+)
+
+
+def move_reply(
+    tx: Transaction,
+    reply: Reply,
+    to: ReplyStatus,
+    by: By,
+    reason: str | None,
+    now: datetime,
+    again_at: datetime | None = None,
+    **columns: object,
+) -> Reply | None:
+    """The reply as it is then; None when it is no more as `reply` shows it.
+
+    `again_at`: when it is tried, or read, again. `columns` are set besides.
+    Raises ValueError for a change that nobody may make.
+    """
+    if reply.status not in sources(REPLY_MOVES, by, to):
+        raise ValueError(f"a {reply.status} reply never becomes {to} by {by}")
+    changes = {
+        **columns,
+        "status": to,
+        "last_error": reason,
+        "next_attempt_at": to_text(again_at),
+        "processed_at": to_text(now) if to in DONE else None,
+    }
+    moved = tx.execute(
+        f"""
+        UPDATE queue_outbox SET revision = revision + 1, {_assigned(changes)}
+        WHERE id = :id AND revision = :revision RETURNING *
+        """,
+        {**changes, "id": reply.id, "revision": reply.revision},
+    )
+    return reply_from_row(moved[0]) if moved else None
+
+
+def move_turn(
+    tx: Transaction,
+    turn_id: str,
+    to: TurnStatus,
+    by: By,
+    reason: str,
+    now: datetime,
+    **columns: object,
+) -> Turn | None:
+    """The turn as it is then; None when it is in none of the states for that."""
+    changes = {
+        **columns,
+        "status": to,
+        "reason": reason,
+        "changed_at": to_text(now),
+    }
+    moved = tx.execute(
+        f"""
+        UPDATE turns SET {_assigned(changes)}
+        WHERE id = :id AND status IN ({words(sources(TURN_MOVES, by, to))})
+        RETURNING *
+        """,
+        {**changes, "id": turn_id},
+    )
+    return turn_from_row(moved[0]) if moved else None
+
+
+def turn_under_way(tx: Transaction, thread_id: str) -> Turn | None:
+    """The one turn of a conversation that airbot has still to end."""
+    rows = tx.execute(
+        f"""
+        SELECT t.* FROM turns t LEFT JOIN queue_outbox o ON o.turn_id = t.id
+        WHERE t.thread_id = :id AND {UNDER_WAY} ORDER BY t.rowid DESC LIMIT 1
+        """,
+        {"id": thread_id},
+    )
+    return turn_from_row(rows[0]) if rows else None
+
+
+def _assigned(columns: Iterable[str]) -> str:
+    return ", ".join(f"{column} = :{column}" for column in columns)
+
+
+def reply_from_row(row: sqlite3.Row) -> Reply:
+    return Reply(
+        id=row["id"],
+        thread_id=row["thread_id"],
+        turn_id=row["turn_id"],
+        message=row["message"],
+        sender=row["sender"],
+        status=ReplyStatus(row["status"]),
+        revision=row["revision"],
+        attempts=row["attempts"],
+        created_at=to_time(row["created_at"]),
+        presses=row["presses"],
+        claimed_at=to_time_or_none(row["claimed_at"]),
+        send_started_at=to_time_or_none(row["send_started_at"]),
+        anchor_id=row["anchor_id"],
+        known_ids=frozenset(json.loads(row["known_ids"] or "[]")),
+        request=row["request"],
+        first_absent_at=to_time_or_none(row["first_absent_at"]),
+        absent_readings=row["absent_readings"],
+        parked=bool(row["parked"]),
+        old_ok=bool(row["old_ok"]),
+        site_message_id=row["site_message_id"],
+        last_error=row["last_error"],
+    )
+
+
+def turn_from_row(row: sqlite3.Row) -> Turn:
+    return Turn(
+        id=row["id"],
+        thread_id=row["thread_id"],
+        status=TurnStatus(row["status"]),
+        fingerprint=row["fingerprint"],
+        supersedes=row["supersedes"],
+        first_at=to_time(row["first_at"]),
+        newest_at=to_time(row["newest_at"]),
+        attempts=row["attempts"],
+        refusals=row["refusals"],
+        reason=row["reason"],
+    )

@@ -1,0 +1,247 @@
+"""Taking in a reading: it is stored, and the thread's turn is decided, in one commit.
+
+The messages, the mark that says "this row of the list has been read", and the decision
+are written together or not at all: a crash in between would forget a guest. This is the
+only place where a turn is formed, replaced or taken over.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+from datetime import timedelta
+
+from airbot.models import Reading
+from airbot.models import Reply
+from airbot.models import ReplyStatus
+from airbot.models import TakenIn
+from airbot.models import Turn
+from airbot.models import TurnStatus
+from airbot.models import fingerprint
+from airbot.policy import turns
+from airbot.policy.rules import Rules
+from airbot.policy.states import UNSETTLED
+from airbot.policy.states import By
+from airbot.policy.turns import Case
+from airbot.policy.turns import Decision
+from airbot.storage.database import Database
+from airbot.storage.database import Transaction
+from airbot.storage.database import to_text
+from airbot.storage.inbox import save_messages
+from airbot.storage.inbox import save_thread
+from airbot.storage.moves import move_reply
+from airbot.storage.moves import move_turn
+from airbot.storage.moves import reply_from_row
+from airbot.storage.moves import turn_from_row
+from airbot.storage.moves import turn_under_way
+from airbot.storage.turns import message_from_row
+
+LEFT_LOOKED_AT = timedelta(days=1)  # so long a text that is too old gets its reason
+
+
+class Readings:
+    """What was read of a thread, and what follows from it."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    def take_in(
+        self,
+        reading: Reading,
+        rules: Rules,
+        now: datetime,
+        mark: str | None = None,
+        reply: Reply | None = None,
+    ) -> TakenIn:
+        """Store a reading, decide about the thread's turn, and carry that out.
+
+        Ages are judged by the reading's own time, Airbnb's; `now` is our clock, for
+        the rows. `mark` is the list's row that led here (None keeps the stored one),
+        `reply` the claimed reply that is about to be sent, if any: it is dropped where
+        the reading speaks against it.
+        """
+        thread = reading.thread
+        with self._db.transaction() as tx:
+            save_thread(tx, thread, mark)
+            new_texts = save_messages(tx, thread.id, reading, now)
+            decision = _review(tx, thread.id, reading.site_time, rules, now, reply)
+        return TakenIn(new_texts, decision.reason, may_send=decision.close is None)
+
+    def review_left(self, site_now: datetime, rules: Rules, now: datetime) -> None:
+        """Decide again where a guest text was put off.
+
+        A text that came while a reply was on its way is in no turn, and its row of the
+        list is marked as seen: when that reply or turn has ended without a reading,
+        nothing else would look at it again.
+        """
+        left = self._db.read(
+            """
+            SELECT DISTINCT m.thread_id FROM messages m INDEXED BY guest_texts_left
+            JOIN threads t ON t.id = m.thread_id AND t.hosted
+            WHERE m.direction = 'inbound' AND m.kind = 'text' AND m.turn_id IS NULL
+              AND m.sent_at >= :since
+              AND NOT EXISTS (
+                SELECT 1 FROM messages h WHERE h.thread_id = m.thread_id
+                  AND h.direction = 'outbound' AND h.kind = 'text'
+                  AND h.position > m.position
+                  AND NOT EXISTS (SELECT 1 FROM queue_outbox o
+                                  WHERE o.site_message_id = h.id))
+            """,
+            {"since": to_text(site_now - rules.max_age - LEFT_LOOKED_AT)},
+        )
+        for row in left:
+            with self._db.transaction() as tx:
+                _review(tx, row["thread_id"], site_now, rules, now)
+
+
+def _review(
+    tx: Transaction,
+    thread_id: str,
+    site_now: datetime,
+    rules: Rules,
+    now: datetime,
+    reply: Reply | None = None,
+) -> Decision:
+    """Decide about a thread's turn and carry it out; `reply` is the one in hand."""
+    rows = _messages_with_standing(tx, thread_id)
+    case = _case(tx, thread_id, rows, site_now, rules, reply)
+    if reply is None:
+        decision = turns.decide_turn(case)
+    else:
+        decision = turns.decide_send(reply, case)
+    _carry_out(tx, thread_id, case.turn, reply, decision, now)
+    return decision
+
+
+def _messages_with_standing(tx: Transaction, thread_id: str) -> Sequence[sqlite3.Row]:
+    return tx.execute(
+        """
+        SELECT m.*, t.status AS turn_status, o.status AS reply_status,
+               o.id AS reply_id
+        FROM messages m
+        LEFT JOIN turns t ON t.id = m.turn_id
+        LEFT JOIN queue_outbox o ON o.turn_id = t.id
+        WHERE m.thread_id = :id ORDER BY m.position
+        """,
+        {"id": thread_id},
+    )
+
+
+def _case(
+    tx: Transaction,
+    thread_id: str,
+    rows: Sequence[sqlite3.Row],
+    site_now: datetime,
+    rules: Rules,
+    reply: Reply | None,
+) -> Case:
+    in_hand = reply.id if reply else ""
+    standing = {row["id"]: _standing(row, in_hand) for row in rows}
+    (thread,) = tx.execute("SELECT * FROM threads WHERE id = :id", {"id": thread_id})
+    replies = tx.execute(
+        "SELECT * FROM queue_outbox WHERE thread_id = :id", {"id": thread_id}
+    )
+    return Case(
+        hosted=bool(thread["hosted"]),
+        messages=tuple(message_from_row(row) for row in rows),
+        now=site_now,
+        rules=rules,
+        standing=standing,
+        own_replies=frozenset(
+            row["site_message_id"] for row in replies if row["site_message_id"]
+        ),
+        turn=_turn_of(tx, thread_id, reply),
+        unsettled=any(
+            row["status"] in UNSETTLED for row in replies if row["id"] != in_hand
+        ),
+        old_ok=any(row["status"] == "pending" and row["old_ok"] for row in replies),
+    )
+
+
+def _standing(row: sqlite3.Row, in_hand: str) -> str:
+    turn, reply = row["turn_status"], row["reply_status"]
+    return turns.standing(
+        TurnStatus(turn) if turn else None,
+        ReplyStatus(reply) if reply else None,
+        row["reply_id"] == in_hand,
+    )
+
+
+def _turn_of(tx: Transaction, thread_id: str, reply: Reply | None) -> Turn | None:
+    """The turn under way; a reply in hand is judged by its own."""
+    if reply is None:
+        return turn_under_way(tx, thread_id)
+    rows = tx.execute("SELECT * FROM turns WHERE id = :id", {"id": reply.turn_id})
+    return turn_from_row(rows[0]) if rows else None
+
+
+def _carry_out(
+    tx: Transaction,
+    thread_id: str,
+    turn: Turn | None,
+    reply: Reply | None,
+    decision: Decision,
+    now: datetime,
+) -> None:
+    tx.execute(
+        "UPDATE threads SET reason = :reason WHERE id = :id",
+        {"id": thread_id, "reason": decision.reason},
+    )
+    if decision.close is not None:
+        if turn is not None:
+            to, by = decision.close, By.AIRBOT
+            move_turn(tx, turn.id, to, by, decision.reason, now)
+        if dropped := reply or _queued(tx, turn):
+            _drop_reply(tx, dropped, decision, now)
+    if decision.texts:
+        _open(tx, thread_id, decision, now)
+
+
+def _queued(tx: Transaction, turn: Turn | None) -> Reply | None:
+    """The reply to a turn, while it only waits to be sent."""
+    rows = tx.execute(
+        "SELECT * FROM queue_outbox WHERE turn_id = :id AND status = 'pending'",
+        {"id": turn.id if turn else None},
+    )
+    return reply_from_row(rows[0]) if rows else None
+
+
+def _drop_reply(
+    tx: Transaction, reply: Reply, decision: Decision, now: datetime
+) -> None:
+    refused = (
+        decision.close == TurnStatus.FAILED and reply.status != ReplyStatus.PENDING
+    )
+    to = ReplyStatus.FAILED if refused else ReplyStatus.CANCELLED
+    move_reply(tx, reply, to, By.AIRBOT, decision.reason, now)
+
+
+def _open(tx: Transaction, thread_id: str, decision: Decision, now: datetime) -> None:
+    turn_id = str(uuid.uuid4())
+    texts = decision.texts
+    tx.execute(
+        """
+        INSERT INTO turns (id, thread_id, status, reason, fingerprint, supersedes,
+                           first_at, newest_at, created_at, changed_at)
+        VALUES (:id, :thread_id, :status, :reason, :fingerprint, :supersedes,
+                :first_at, :newest_at, :now, :now)
+        """,
+        {
+            "id": turn_id,
+            "thread_id": thread_id,
+            "status": decision.status,
+            "reason": decision.reason,
+            "fingerprint": fingerprint(texts),
+            "supersedes": decision.supersedes,
+            "first_at": to_text(texts[0].sent_at),
+            "newest_at": to_text(texts[-1].sent_at),
+            "now": to_text(now),
+        },
+    )
+    for text in texts:
+        tx.execute(
+            "UPDATE messages SET turn_id = :turn_id WHERE id = :id",
+            {"turn_id": turn_id, "id": text.id},
+        )
