@@ -22,11 +22,12 @@ from airbot.storage.outbox import Outbox
 from airbot.storage.readings import Readings
 from airbot.storage.session import SessionStore
 from airbot.storage.turns import Turns
-from airbot.webhook.doors import Doors
+from airbot.webhook.callers import Callers
 
 ROOMS: dict[str, type] = {
     "ai": AI,
     "browser": Browser,
+    "callers": Callers,
     "inbox": Inbox,
     "outbox": Outbox,
     "readings": Readings,
@@ -34,7 +35,6 @@ ROOMS: dict[str, type] = {
     "site": Airbnb,
     "tab": Tab,
     "turns": Turns,
-    "doors": Doors,
 }
 # After one step is before the next: only where another thread or the browser is at
 # work in between do both sides differ.
@@ -61,7 +61,7 @@ AFTER = (
     "turns.claim_next",
     "ai.ask",
     # the webhook
-    "doors.caller",
+    "callers.admit",
     "outbox.enqueue",
     # SEND
     "outbox.recover",

@@ -17,14 +17,13 @@ from test_storage import MAX_AGE
 from test_storage import RULES
 from test_storage import guest
 from test_storage import reading
+from webhooks import serve_webhook
 
 from airbot.ai import callback_url
 from airbot.logs import start_logging
 from airbot.models import utcnow
 from airbot.sandbox.demo import sandbox_config
 from airbot.storage import Storage
-from airbot.webhook import Webhook
-from airbot.webhook import WebhookServer
 
 
 def main(folder: Path, secret: str) -> None:
@@ -41,7 +40,7 @@ def main(folder: Path, secret: str) -> None:
         config = sandbox_config(
             "http://127.0.0.1:1", "http://127.0.0.1:1", folder, **more
         )
-        server = WebhookServer(Webhook(storage, config), "127.0.0.1", 0)
+        server = serve_webhook(storage, config)
         server.start()
         ports.append(server.port)
     key = storage.session.token_key()

@@ -18,6 +18,7 @@ from test_storage import guest
 from test_storage import host
 from test_storage import later
 from test_storage import reading
+from webhooks import serve_webhook
 
 from airbot.ai import AI
 from airbot.ask import Asker
@@ -27,8 +28,6 @@ from airbot.models import ReplyStatus
 from airbot.models import TurnStatus
 from airbot.sandbox.ai import DemoAI
 from airbot.storage import Storage
-from airbot.webhook import Webhook
-from airbot.webhook import WebhookServer
 
 MakeConfig = Callable[..., Config]
 THREAD = "TWVzc2FnZVRocmVhZDoxMjM0NTY3"
@@ -369,7 +368,7 @@ def test_a_callback_before_the_posts_own_reply_wins(
     storage: Storage, make_config: MakeConfig, own_answer: str | int
 ) -> None:
     config = make_config(ai__max_attempts="1")
-    server = WebhookServer(Webhook(storage, config, now=lambda: NOW), "127.0.0.1", 0)
+    server = serve_webhook(storage, config, now=lambda: NOW)
     server.start()
     with CallsBackFirst(own_answer) as ai:
         world = World(storage, config, ai.url, server.port)

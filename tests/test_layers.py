@@ -4,8 +4,9 @@
     daemon
     sync  ask  send  webhook  remote
     airbnb  browser  ai  storage     they do not import each other
+    web
     policy
-    config  models  logs  locks  private  serving
+    config  models  logs  locks  private
     exceptions
 
 The one exception: `airbnb` is handed the browser and names its types.
@@ -28,8 +29,9 @@ FLOORS = [
     {"daemon"},
     {"sync", "ask", "send", "webhook", "remote"},
     {"airbnb", "browser", "ai", "storage"},
+    {"web"},
     {"policy"},
-    {"config", "models", "logs", "locks", "private", "serving"},
+    {"config", "models", "logs", "locks", "private"},
     {"exceptions"},
 ]
 WORLDS = FLOORS[3]
@@ -41,8 +43,8 @@ ALONE = {
     "sqlite3": {"storage"},
     "apscheduler": {"daemon"},
     "requests": {"ai", "sandbox"},
-    "bottle": {"webhook", "remote", "sandbox"},
-    "waitress": {"serving"},
+    "bottle": {"web", "webhook", "remote", "sandbox"},
+    "waitress": {"web"},
     "dotenv": {"config"},
 }
 # What only Airbnb's own room knows, by the way it is written in the source.

@@ -41,9 +41,8 @@ from test_storage import NOW
 from test_storage import RULES
 from test_storage import guest
 from test_storage import reading
+from webhooks import serve_webhook
 
-from airbot import serving
-from airbot import webhook
 from airbot.ai import payload
 from airbot.airbnb import thread_id_from
 from airbot.cli import main
@@ -59,8 +58,8 @@ from airbot.models import utcnow
 from airbot.policy import verbs
 from airbot.sandbox.site import AirbnbSite
 from airbot.storage import Storage
-from airbot.webhook import Webhook
-from airbot.webhook import WebhookServer
+from airbot.web import request as web_request
+from airbot.web import server as web_server
 from airbot.webhook import app
 
 ROOT = Path(__file__).parent.parent
@@ -373,8 +372,8 @@ def test_a_new_key_voids_the_tokens_that_are_out(storage: Storage) -> None:
 def test_the_bounds_of_the_webhook_are_as_printed() -> None:
     [row] = [row for row in table("against | airbot") if row[0].startswith("many, ")]
     printed = [int(number) for number in re.findall(r"\d+", row[1])]
-    bounds = [webhook.MAX_BODY // 1024, serving.HEAD_BYTES // 1024]
-    bounds += [serving.CONNECTIONS, serving.THREADS, int(serving.REQUEST_S)]
+    bounds = [web_request.MAX_BODY // 1024, web_server.HEAD_BYTES // 1024]
+    bounds += [web_server.CONNECTIONS, web_server.THREADS, int(web_server.REQUEST_S)]
     assert printed == bounds
 
 
@@ -458,7 +457,7 @@ def test_the_example_ai_answers_a_guest(site: AirbnbSite, tmp_path: Path) -> Non
 @pytest.fixture
 def port(storage: Storage, make_config: Callable[..., Config]) -> Iterator[int]:
     """A webhook without the rest of airbot."""
-    server = WebhookServer(Webhook(storage, make_config()), "127.0.0.1", 0)
+    server = serve_webhook(storage, make_config())
     server.start()
     yield server.port
     server.stop()
@@ -476,9 +475,9 @@ def test_the_callback_is_answered_as_printed(
 
 
 def test_the_codes_are_those_of_the_webhook() -> None:
-    folder = Path(app.__file__).parent
-    source = "".join(path.read_text() for path in folder.glob("*.py"))
-    codes = set(re.findall(r"(?:Refused|HTTPError|_json)\((\d{3})", source))
+    files = [*Path(app.__file__).parent.glob("*.py"), Path(web_request.__file__)]
+    source = "".join(path.read_text() for path in files)
+    codes = set(re.findall(r"Refused\((\d{3})", source))
     codes |= {str(code) for code in app.SENTENCES}
     assert {row[0] for row in table("code | means")} == codes - {"500", "200"}
 

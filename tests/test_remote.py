@@ -1,7 +1,7 @@
 """`airbot reconnect --remote`: the live browser in a page, for a person on a phone.
 
-The doors and channels over real sockets; then a person in a browser of his own, in the
-size of a phone and of a desk, at the real program on the simulated Airbnb.
+Who may look and the channels, over real sockets; then a person in a browser of his own,
+in the size of a phone and of a desk, at the real program on the simulated Airbnb.
 """
 
 from __future__ import annotations
@@ -34,15 +34,14 @@ from airbot.daemon import reconnect
 from airbot.exceptions import ConfigError
 from airbot.models import SessionState
 from airbot.models import utcnow
-from airbot.remote import MAX_BODY
 from airbot.remote import Remote
 from airbot.remote import Screen
 from airbot.remote import Show
 from airbot.remote.screen import MOST_ACTS
 from airbot.sandbox.demo import LOOPBACK_ONLY
 from airbot.sandbox.site import AirbnbSite
-from airbot.serving import Server
 from airbot.storage import Storage
+from airbot.web.server import Server
 
 PASSWORD = "Open, Sésame 7"
 CODE = "493817"
@@ -69,7 +68,7 @@ class Served:
     def __init__(self, host: str = "127.0.0.1", tls: bool = False) -> None:
         self.screen = Screen()
         self.remote = Remote(self.screen, host, tls)
-        self.server = Server(self.remote.app, "127.0.0.1", 0, "remote", MAX_BODY)
+        self.server = Server(self.remote.app, "127.0.0.1", 0, "remote")
         self.server.start()
         self.url = f"http://127.0.0.1:{self.server.port}"
 
@@ -96,7 +95,7 @@ def served() -> Iterator[Served]:
     served.server.stop()
 
 
-# Doors
+# Who may look
 
 
 def test_the_token_opens_once_and_a_cookie_takes_over(served: Served) -> None:
@@ -173,6 +172,7 @@ def test_on_all_addresses_every_address_is_ours_but_no_name() -> None:
     [
         {"Origin": "https://evil.example"},
         {"Origin": "null"},
+        {"Origin": "http://["},
         {"Origin": None},
         {"Sec-Fetch-Site": "cross-site"},
         {"Sec-Fetch-Site": "same-site"},

@@ -32,8 +32,8 @@ from test_storage import close_turn
 from test_storage import guest
 from test_storage import host
 from test_storage import reading
+from webhooks import serve_webhook
 
-from airbot import serving
 from airbot.ai import callback_url
 from airbot.ai import token_of
 from airbot.config import Config
@@ -43,10 +43,10 @@ from airbot.models import Turn
 from airbot.models import TurnStatus
 from airbot.storage import Storage
 from airbot.storage import database as database_module
-from airbot.webhook import MAX_BODY
+from airbot.web.request import MAX_BODY
+from airbot.web.server import Server
 from airbot.webhook import Webhook
-from airbot.webhook import WebhookServer
-from airbot.webhook.doors import Wrongs
+from airbot.webhook.callers import Wrongs
 
 MakeConfig = Callable[..., Config]
 PATH = "/api/ai/webhook-simple"
@@ -62,7 +62,7 @@ class Api:
     """The server, and what a caller may do with it."""
 
     storage: Storage
-    server: WebhookServer
+    server: Server
     woken: list[int] = field(default_factory=list)
     now: datetime = NOW
 
@@ -131,8 +131,8 @@ def switch() -> Switch:
 
 
 @pytest.fixture(scope="module")
-def server(switch: Switch) -> Iterator[WebhookServer]:
-    server = WebhookServer(switch, "127.0.0.1", 0)  # type: ignore[arg-type]
+def server(switch: Switch) -> Iterator[Server]:
+    server = Server(switch.app, "127.0.0.1", 0, "webhook")
     server.start()
     yield server
     server.stop()
@@ -140,7 +140,7 @@ def server(switch: Switch) -> Iterator[WebhookServer]:
 
 @pytest.fixture
 def serve(
-    storage: Storage, make_config: MakeConfig, switch: Switch, server: WebhookServer
+    storage: Storage, make_config: MakeConfig, switch: Switch, server: Server
 ) -> Callable[..., Api]:
     """A webhook with these settings."""
 
@@ -158,7 +158,7 @@ def serve(
 @pytest.fixture
 def alone(storage: Storage, make_config: MakeConfig) -> Iterator[Api]:
     """A server that the test itself may stop."""
-    server = WebhookServer(Webhook(storage, make_config()), "127.0.0.1", 0)
+    server = serve_webhook(storage, make_config())
     server.start()
     yield Api(storage, server)
     server.stop()
@@ -976,16 +976,13 @@ def test_a_database_that_is_gone_is_503(api: Api) -> None:
 def test_a_taken_port_is_said_so(
     api: Api, storage: Storage, make_config: MakeConfig
 ) -> None:
-    webhook = Webhook(storage, make_config())
     with pytest.raises(CannotListen, match=f"port {api.server.port} is in use"):
-        WebhookServer(webhook, "127.0.0.1", api.server.port)
+        serve_webhook(storage, make_config(), api.server.port)
 
 
-def test_an_address_that_is_not_this_machines_is_said_so(
-    storage: Storage, make_config: MakeConfig
-) -> None:
+def test_an_address_that_is_not_this_machines_is_said_so() -> None:
     with pytest.raises(CannotListen, match="192.0.2.1 port"):
-        WebhookServer(Webhook(storage, make_config()), "192.0.2.1", 0)
+        Server("no app", "192.0.2.1", 0, "webhook")
 
 
 def test_stop_ends_at_once_with_half_a_request_open(alone: Api) -> None:
@@ -1006,7 +1003,7 @@ def test_stop_ends_at_once_with_half_a_request_open(alone: Api) -> None:
 def test_a_server_that_was_never_started_can_be_stopped(
     storage: Storage, make_config: MakeConfig
 ) -> None:
-    server = WebhookServer(Webhook(storage, make_config()), "127.0.0.1", 0)
+    server = serve_webhook(storage, make_config())
     server.stop()
     with socket.create_server(("127.0.0.1", server.port)):
         pass
@@ -1016,10 +1013,7 @@ def test_the_port_is_free_after_stop(
     alone: Api, storage: Storage, make_config: MakeConfig
 ) -> None:
     alone.server.stop()
-    again = WebhookServer(
-        Webhook(storage, make_config()), "127.0.0.1", alone.server.port
-    )
-    again.stop()
+    serve_webhook(storage, make_config(), alone.server.port).stop()
 
 
 HALVES = [
@@ -1056,7 +1050,7 @@ def test_200_half_sent_requests_do_not_delay_a_good_one(api: Api) -> None:
 def test_a_request_that_trickles_in_is_ended(
     alone: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(serving, "REQUEST_S", 0.3)
+    monkeypatch.setattr("airbot.web.server.REQUEST_S", 0.3)
     with socket.create_connection(("127.0.0.1", alone.server.port), 5) as slow:
         began = time.monotonic()
         with suppress(OSError):
@@ -1070,7 +1064,7 @@ def test_a_request_that_trickles_in_is_ended(
 def test_a_connection_that_is_kept_open_may_call_again(
     alone: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(serving, "REQUEST_S", 0.2)
+    monkeypatch.setattr("airbot.web.server.REQUEST_S", 0.2)
     with requests.Session() as session:
         for _ in range(3):
             session.post(alone.url, json=BODY, timeout=5).raise_for_status()

@@ -28,8 +28,8 @@ from airbot.logs import LOG_FILES
 from airbot.send import Sender
 from airbot.storage import Storage
 from airbot.sync import Syncer
+from airbot.web.server import Server
 from airbot.webhook import Webhook
-from airbot.webhook import WebhookServer
 
 logger = logging.getLogger("airbot.daemon")
 
@@ -51,7 +51,7 @@ class Parts:
     syncer: Syncer
     sender: Sender
     asker: Asker
-    server: WebhookServer
+    server: Server
     send_wanted: threading.Event
 
 
@@ -80,7 +80,8 @@ def running_parts(
         storage.check()
         send_wanted = threading.Event()
         webhook = Webhook(storage, config, send_wanted.set)
-        server = WebhookServer(webhook, config.webhook.host, config.webhook.port)
+        host, port = config.webhook.host, config.webhook.port
+        server = Server(webhook.app, host, port, "webhook")
         server.start()
         stack.callback(server.stop)
         yield _join(
@@ -129,7 +130,7 @@ def _join(
     profile: InstanceLock,
     reconnect: InstanceLock,
     storage: Storage,
-    server: WebhookServer,
+    server: Server,
     send_wanted: threading.Event,
     browser_arguments: tuple[str, ...],
 ) -> Parts:

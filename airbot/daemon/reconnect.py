@@ -33,12 +33,11 @@ from airbot.locks import reconnect_lock
 from airbot.models import InboxPage
 from airbot.models import SessionState
 from airbot.models import utcnow
-from airbot.remote import MAX_BODY
 from airbot.remote import Remote
 from airbot.remote import Screen
 from airbot.remote import Show
-from airbot.serving import Server
 from airbot.storage import Storage
+from airbot.web.server import Server
 
 STEP_ASIDE_S = 30.0  # the daemon closes its browser first
 PROBING_S = 2.0  # the daemon looks at the lock now and then
@@ -116,7 +115,7 @@ def _served(config: Config, screen: Screen, tls: bool) -> Iterator[list[str]]:
     """The page's server, and the lines that invite to it."""
     host = config.reconnect.host
     remote = Remote(screen, host, tls)
-    server = Server(remote.app, host, config.reconnect.port, "remote", MAX_BODY)
+    server = Server(remote.app, host, config.reconnect.port, "remote")
     server.start()
     try:
         yield list(_invitation(host, server.port, remote.token))

@@ -8,17 +8,16 @@
 Nothing else. Whoever has the page has the host's account: the token is for one viewer,
 `Host` and `Origin` must be ours, and no picture and no key is logged or stored.
 
-    screen.py  what the server's threads and the browser's thread share
-    doors.py   who may look
-    app.py     the page and its two channels
-    show.py    the browser's side
+    screen.py     what the server's threads and the browser's thread share
+    admission.py  who may look
+    app.py        the page and its two channels
+    show.py       the browser's side
 """
 
 from __future__ import annotations
 
-from airbot.remote.app import MAX_BODY
 from airbot.remote.app import Remote
 from airbot.remote.screen import Screen
 from airbot.remote.show import Show
 
-__all__ = ["MAX_BODY", "Remote", "Screen", "Show"]
+__all__ = ["Remote", "Screen", "Show"]

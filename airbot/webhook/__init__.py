@@ -1,4 +1,4 @@
-"""The webhook: the AI's answers come in here. Bottle on waitress, in its own thread.
+"""The webhook: the AI's answers come in here. Bottle on waitress, in its own threads.
 
     POST /api/ai/webhook-simple
     {"conversation_id": "TWVz...", "message": "Yes, it is.", "sender": "AI"}
@@ -10,16 +10,13 @@ page that is open on this machine, so `Host` must be one of ours, the content ty
 be JSON, browsers are refused, and a call without the turn's token, a secret or its
 signature must come from this machine.
 
-    doors.py   who may call
-    app.py     which turn a call answers, and what becomes of it
-    form.py    what a call must look like
-    server.py  where it is served
+    callers.py  who may call
+    form.py     what a call must look like
+    app.py      which turn a call answers, and what becomes of it
 """
 
 from __future__ import annotations
 
 from airbot.webhook.app import Webhook
-from airbot.webhook.form import MAX_BODY
-from airbot.webhook.server import WebhookServer
 
-__all__ = ["MAX_BODY", "Webhook", "WebhookServer"]
+__all__ = ["Webhook"]

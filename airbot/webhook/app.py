@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from bottle import Bottle
-from bottle import HTTPError
 from bottle import HTTPResponse
-from bottle import request
 
 from airbot.ai import CALLBACK_PATH
 from airbot.ai import UNSEEN
@@ -21,18 +17,27 @@ from airbot.models import Answered
 from airbot.models import ReplyStatus
 from airbot.models import Turn
 from airbot.models import utcnow
-from airbot.serving import hush
 from airbot.storage import Storage
-from airbot.webhook.doors import Caller
-from airbot.webhook.doors import Doors
+from airbot.web.app import new_app
+from airbot.web.request import read_body
+from airbot.web.response import Refused
+from airbot.web.response import json_answer
+from airbot.webhook.callers import Caller
+from airbot.webhook.callers import Callers
+from airbot.webhook.callers import refuse_browsers
 from airbot.webhook.form import Call
-from airbot.webhook.form import Refused
-from airbot.webhook.form import read_body
 from airbot.webhook.form import read_call
 
 logger = logging.getLogger(__name__)
 
 QUEUED = "Réponse IA ajoutée à la queue d'envoi"
+SENTENCES = {
+    403: "this address is not known to airbot as its own",
+    404: "there is nothing at this address",
+    405: "this address takes POST only",
+    500: "airbot failed on this call, see its log",
+    503: "the answer could not be stored, send it again later",
+}
 
 
 class Webhook:
@@ -49,36 +54,26 @@ class Webhook:
         self._config = config
         self._reply_waits = reply_waits
         self._now = now
-        self._doors = Doors(storage, config, now)
-        self.app = Bottle()
+        self._callers = Callers(storage, config, now)
+        self.app = new_app(self._callers.is_ours, SENTENCES, logger, in_json=True)
+        self.app.add_hook("before_request", refuse_browsers)
         self.app.route(CALLBACK_PATH, "POST", self._post)
-        self.app.default_error_handler = _error_page
-        self.app.add_hook("before_request", self._check_address)
 
     # A call from the outside in
 
     def _post(self) -> HTTPResponse:
         try:
             raw = read_body()
-            caller = self._doors.caller(raw)
+            caller = self._callers.admit(raw)
             call = read_call(raw, self._config.send.max_chars)
-            answer = self._take(caller, call)
+            return json_answer(200, self._take(caller, call))
         except Refused as e:
-            if e.status != 429:  # the first of them was logged
-                logger.warning("refused with %d: %s", e.status, e)
-            return _json(e.status, {"success": False, "error": str(e)})
+            if e.status_code != 429:  # the first of them was logged
+                logger.warning("refused with %d: %s", e.status_code, e.body)
+            raise
         except StorageError as e:
             logger.error("%s", e)
-            error = "the answer could not be stored, send it again later"
-            return _json(503, {"success": False, "error": error})
-        return _json(200, answer)
-
-    def _check_address(self) -> None:
-        hush(request.environ)  # _error_page says it in one line
-        try:
-            self._doors.check_address()
-        except Refused as e:
-            raise HTTPError(e.status, str(e)) from None
+            raise Refused(503) from None
 
     # What becomes of it
 
@@ -140,28 +135,3 @@ def _success(answered: Answered) -> dict[str, Any]:
         "thread_id": about.thread_id,
         "status": about.status,
     }
-
-
-# Answers: always JSON, never a traceback
-
-SENTENCES = {
-    404: "there is nothing at this address",
-    405: "this address takes POST only",
-    500: "airbot failed on this call, see its log",
-}
-
-
-def _json(status: int, body: dict[str, Any]) -> HTTPResponse:
-    text = json.dumps(body, ensure_ascii=False)
-    return HTTPResponse(
-        text.encode(), status, {"Content-Type": "application/json; charset=utf-8"}
-    )
-
-
-def _error_page(e: HTTPError) -> bytes:
-    if e.status_code == 500:
-        logger.error("a call failed: %s", type(e.exception).__name__)
-    sentence = str(e.body) if e.status_code == 403 else SENTENCES.get(e.status_code)
-    e.content_type = "application/json; charset=utf-8"
-    text = json.dumps({"success": False, "error": sentence or e.status_line})
-    return text.encode()

@@ -16,12 +16,11 @@ from bench.table import Figure
 from bench.table import figure
 
 from airbot.browser import Browser
-from airbot.remote import MAX_BODY
 from airbot.remote import Remote
 from airbot.remote import Screen
 from airbot.remote import Show
 from airbot.sandbox.demo import LOOPBACK_ONLY
-from airbot.serving import Server
+from airbot.web.server import Server
 
 CHANGING = """
 <body style="font: 20px serif"><p id=p></p>
@@ -106,7 +105,7 @@ def _shown() -> Iterator[tuple[Browser, Show, Viewer]]:
         browser = Browser(Path(folder) / "profile", arguments=LOOPBACK_ONLY)
         screen = Screen()
         remote = Remote(screen, "127.0.0.1")
-        server = Server(remote.app, "127.0.0.1", 0, "remote", MAX_BODY)
+        server = Server(remote.app, "127.0.0.1", 0, "remote")
         server.start()
         viewer = Viewer(f"http://127.0.0.1:{server.port}", remote.token)
         try:

@@ -16,15 +16,13 @@ from bench.table import Figure
 from bench.table import figure
 from bottle import Bottle
 from bottle import request
+from webhooks import serve_webhook
 
 from airbot.ai import CALLBACK_PATH
 from airbot.airbnb import shapes
 from airbot.sandbox.demo import sandbox_config
-from airbot.serving import Server
 from airbot.storage import Storage
-from airbot.webhook import MAX_BODY
-from airbot.webhook import Webhook
-from airbot.webhook import WebhookServer
+from airbot.web.server import Server
 
 RUNS = 5
 CALLERS = 4
@@ -37,8 +35,8 @@ def measure() -> Iterator[Figure]:
         nowhere = "http://127.0.0.1:1"
         config = sandbox_config(nowhere, nowhere, Path(folder))
         storage = Storage(config.storage.path)
-        ours = WebhookServer(Webhook(storage, config), "127.0.0.1", 0)
-        theirs = Server(_without_store(), "127.0.0.1", 0, "bare", MAX_BODY)
+        ours = serve_webhook(storage, config)
+        theirs = Server(_without_store(), "127.0.0.1", 0, "bare")
         for server in (ours, theirs):
             server.start()
         for run in range(RUNS):

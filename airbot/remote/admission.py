@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import hmac
 import ipaddress
 import secrets
 import threading
-from urllib.parse import urlsplit
 
-from airbot.config import is_loopback
-from airbot.serving import host_of
+from airbot.web.request import is_same
 
 COOKIE = "airbot-viewer"
 
 
-class Doors:
+class Admission:
     """The token of the printed address, and the cookie that takes over from it."""
 
     def __init__(self, host: str) -> None:
@@ -24,27 +21,17 @@ class Doors:
         self._cookie: str | None = None
         self._lock = threading.Lock()
 
-    def is_ours(self, netloc: str) -> bool:
-        """Is a `Host` one of ours? A name that was made to point here is not."""
-        host = host_of(netloc)
-        if is_loopback(host) or host == self._host:
-            return True
-        # Bound to all addresses, each of them is ours: but no name.
-        return self._host in ("0.0.0.0", "::") and _is_address(host)
-
-    def is_same_origin(self, netloc: str, origin: str, site: str) -> bool:
-        """Does a request come from our own page? By its `Origin` and `Sec-Fetch-Site`.
-
-        Behind a proxy `Host` may have been rewritten; then the browser's word counts.
-        """
-        return site == "same-origin" or (not site and urlsplit(origin).netloc == netloc)
+    def is_ours(self, host: str) -> bool:
+        """Bound to all addresses, each of them is ours: but no name."""
+        every = self._host in ("0.0.0.0", "::")
+        return host == self._host or (every and _is_address(host))
 
     def is_viewer(self, cookie: str) -> bool:
         wanted = self._cookie
-        return wanted is not None and _equal(cookie, wanted)
+        return wanted is not None and is_same(cookie, wanted)
 
     def is_token(self, token: str) -> bool:
-        return _equal(token, self.token)
+        return is_same(token, self.token)
 
     def admit(self) -> str | None:
         """A cookie for the first who brings the token; None: somebody has come."""
@@ -53,10 +40,6 @@ class Doors:
                 return None
             self._cookie = secrets.token_urlsafe(32)
             return self._cookie
-
-
-def _equal(given: str, wanted: str) -> bool:
-    return hmac.compare_digest(given.encode("utf-8", "replace"), wanted.encode())
 
 
 def _is_address(host: str) -> bool:

@@ -7,7 +7,6 @@ here is not one of ours.
 
 from __future__ import annotations
 
-import hmac
 import logging
 import threading
 import time
@@ -28,11 +27,12 @@ from airbot.ai import secrets_in
 from airbot.config import Config
 from airbot.config import is_loopback
 from airbot.models import Turn
-from airbot.serving import has_header
-from airbot.serving import header
-from airbot.serving import host_of
 from airbot.storage import Storage
-from airbot.webhook.form import Refused
+from airbot.web.request import has_header
+from airbot.web.request import header
+from airbot.web.request import host_of
+from airbot.web.request import is_same
+from airbot.web.response import Refused
 
 logger = logging.getLogger(__name__)
 
@@ -84,7 +84,7 @@ class Wrongs:
         return times
 
 
-class Doors:
+class Callers:
     """Judges a call by where it comes from and what it shows."""
 
     def __init__(
@@ -99,24 +99,17 @@ class Doors:
         self._now = now
         self._wrongs = Wrongs()
 
-    def check_address(self) -> None:
-        """Raises Refused for a name that is not ours, and for every browser."""
-        host = host_of(header(request.environ, "host"))
-        if not is_loopback(host) and host not in self._ours:
-            raise Refused(403, "this address is not known to airbot as its own")
-        if has_header(request.environ, "origin") or has_header(
-            request.environ, "sec-fetch-site"
-        ):
-            raise Refused(403, "calls from a page in a browser are not taken")
+    def is_ours(self, host: str) -> bool:
+        return host in self._ours
 
-    def caller(self, body: bytes) -> Caller:
+    def admit(self, body: bytes) -> Caller:
         """Raises Refused; who is wrong too often waits, and is logged once."""
         address = request.environ.get("REMOTE_ADDR") or ""
         slowed = self._wrongs.are_many(address)
         try:
             caller = self._judge(body, slowed)
         except Refused as e:
-            if e.status != 401:
+            if e.status_code != 401:
                 raise
             if slowed:
                 raise Refused(429, "too many wrong secrets, try again later") from None
@@ -124,7 +117,7 @@ class Doors:
                 text = "%d wrong secrets within a minute from %s: it is slowed down"
                 logger.warning(text, WRONGS, address)
             raise
-        self._check_age(caller)  # who is late has not guessed
+        self._check_age(caller)  # an expired token is no wrong guess
         return caller
 
     def _check_age(self, caller: Caller) -> None:
@@ -156,16 +149,16 @@ class Doors:
         return Caller(turn, expiry_in(tokens[0]) or turn.newest_at + self._max_age)
 
     def _who_knows_the_secret(self, body: bytes, slowed: bool) -> Caller:
-        if has_header(request.environ, "webhook-signature"):
+        if has_header("webhook-signature"):
             return Caller(call_id=self._signed_call(body))
         # Only this can be guessed. A token or a signature that fits always passes, so
         # that nobody who is wrong on purpose can keep the AI out.
-        if slowed or not self._is_bearer(header(request.environ, "authorization")):
+        if slowed or not self._is_bearer(header("authorization")):
             raise Refused(401, "Authorization: Bearer <webhook.secret> is missing")
         return Caller()
 
     def _signed_call(self, body: bytes) -> str:
-        signed = {name: header(request.environ, name) for name in SIGNED_BY}
+        signed = {name: header(name) for name in SIGNED_BY}
         if not is_signed(self._settings.secret, signed, body, self._now()):
             raise Refused(401, "the webhook-signature is wrong, or its time is not now")
         call_id = signed["webhook-id"]
@@ -176,15 +169,20 @@ class Doors:
         return call_id
 
     def _is_bearer(self, given: str) -> bool:
-        wanted = (f"Bearer {s}".encode() for s in secrets_in(self._settings.secret))
-        fits = [hmac.compare_digest(given.encode(), w) for w in wanted]
-        return any(fits)
+        wanted = secrets_in(self._settings.secret)
+        return any([is_same(given, f"Bearer {secret}") for secret in wanted])
 
     def _is_from_here(self) -> bool:
         # Where a proxy does not say that it is one, Host or public_url tell.
         return (
             is_loopback(request.environ.get("REMOTE_ADDR") or "")
-            and is_loopback(host_of(header(request.environ, "host")))
+            and is_loopback(host_of(header("host")))
             and (not self._public or is_loopback(self._public))
-            and not any(has_header(request.environ, name) for name in FORWARDED)
+            and not any(has_header(name) for name in FORWARDED)
         )
+
+
+def refuse_browsers() -> None:
+    """Raises Refused."""
+    if has_header("origin") or has_header("sec-fetch-site"):
+        raise Refused(403, "calls from a page in a browser are not taken")

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import errno
-import io
-import json
 import socket
 import threading
 import time
 from typing import Any
-from urllib.parse import urlsplit
 
 from waitress import wasyncore
 from waitress.channel import HTTPChannel
@@ -17,8 +14,9 @@ from waitress.server import create_server
 from waitress.task import ErrorTask
 
 from airbot.exceptions import CannotListen
-
-Environ = dict[str, Any]  # a request, as WSGI has it
+from airbot.web.request import MAX_BODY
+from airbot.web.response import JSON
+from airbot.web.response import failure
 
 THREADS = 4
 HEAD_BYTES = 16 * 1024
@@ -28,45 +26,16 @@ REQUEST_S = 30.0  # for all of a request, from its first byte
 CLEANUP_S = 5
 
 
-def host_of(netloc: str) -> str:
-    """The host of `host:port`, in lower case; "" when it is none."""
-    try:
-        return urlsplit(f"//{netloc}").hostname or ""
-    except ValueError:
-        return ""
-
-
-def header(environ: Environ, name: str) -> str:
-    """A header of a request; "" when it has none.
-
-    Bottle's own way to one fails on bytes that are not UTF-8.
-    """
-    return str(environ.get(_key(name), ""))
-
-
-def has_header(environ: Environ, name: str) -> bool:
-    return _key(name) in environ
-
-
-def _key(name: str) -> str:
-    return "HTTP_" + name.upper().replace("-", "_")
-
-
-def hush(environ: Environ) -> None:
-    """Let Bottle print no traceback of a request: it may hold what was sent."""
-    environ["wsgi.errors"] = io.StringIO()
-
-
 class _JsonErrorTask(ErrorTask):
     """What waitress refuses by itself (too large, malformed) is JSON, too."""
 
     def execute(self) -> None:
         error: Any = self.request.error  # type: ignore[attr-defined]
-        body = json.dumps({"success": False, "error": error.reason.lower()}).encode()
+        body = failure(error.reason.lower())
         self.status = f"{error.code} {error.reason}"
         self.close_on_finish = True
         self.response_headers = [
-            ("Content-Type", "application/json; charset=utf-8"),
+            ("Content-Type", JSON),
             ("Content-Length", str(len(body))),
             ("Connection", "close"),
         ]
@@ -100,13 +69,8 @@ class _Channel(HTTPChannel):
 class Server:
     """waitress in a thread of its own; bound when it is made."""
 
-    def __init__(
-        self, app: Any, host: str, port: int, name: str, max_body: int
-    ) -> None:
-        """`app` is a WSGI application; larger bodies than `max_body` bytes are refused.
-
-        Raises CannotListen.
-        """
+    def __init__(self, app: Any, host: str, port: int, name: str) -> None:
+        """`app` is a WSGI application, `name` its thread's. Raises CannotListen."""
         try:
             # One address, or waitress makes a server of several kinds of sockets.
             found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -119,7 +83,7 @@ class Server:
                 asyncore_use_poll=True,  # select() has no room for many
                 channel_timeout=IDLE_S,
                 cleanup_interval=CLEANUP_S,
-                max_request_body_size=max_body + 1,  # it refuses from there on
+                max_request_body_size=MAX_BODY + 1,  # it refuses from there on
                 max_request_header_size=HEAD_BYTES,
                 ident=None,
                 # Kept: a call that was forwarded is not from this machine.
