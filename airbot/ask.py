@@ -11,13 +11,13 @@ from collections.abc import Callable
 from datetime import datetime
 from datetime import timedelta
 
-from airbot.ai import AI
-from airbot.ai import UNSEEN
-from airbot.ai import AIAnswer
-from airbot.ai import ReplyRefused
-from airbot.ai import callback_url
-from airbot.ai import clean_reply
+from airbot.ai.host import HostAI
 from airbot.config import Config
+from airbot.contract.payload import AIAnswer
+from airbot.contract.text import UNSEEN
+from airbot.contract.text import ReplyRefused
+from airbot.contract.text import clean_reply
+from airbot.contract.tokens import callback_url
 from airbot.exceptions import AIError
 from airbot.models import Turn
 from airbot.models import utcnow
@@ -36,7 +36,7 @@ class Asker:
     def __init__(
         self,
         storage: Storage,
-        ai: AI,
+        ai: HostAI,
         config: Config,
         callback_base: str,
         reply_waits: Callable[[], None],

@@ -179,7 +179,7 @@ class Turn:
 
 @dataclass(frozen=True)
 class Question:
-    """All that the AI is told about a turn; see `ai.py` for the JSON."""
+    """All that the AI is told about a turn; see contract/payload.py for the JSON."""
 
     turn: Turn
     sender: str

@@ -13,7 +13,7 @@ import signal
 import threading
 from typing import Any
 
-from airbot.ai import AI
+from airbot.ai.host import HostAI
 from airbot.airbnb import Airbnb
 from airbot.browser import Browser
 from airbot.browser.tab import Tab
@@ -25,7 +25,7 @@ from airbot.storage.turns import Turns
 from airbot.webhook.callers import Callers
 
 ROOMS: dict[str, type] = {
-    "ai": AI,
+    "ai": HostAI,
     "browser": Browser,
     "callers": Callers,
     "inbox": Inbox,

@@ -19,7 +19,7 @@ from test_storage import guest
 from test_storage import reading
 from webhooks import serve_webhook
 
-from airbot.ai import callback_url
+from airbot.contract.tokens import callback_url
 from airbot.logs import start_logging
 from airbot.models import utcnow
 from airbot.sandbox.demo import sandbox_config

@@ -1,4 +1,4 @@
-"""ai.py: the question's JSON to the letter, and what each kind of answer means."""
+"""ai/, contract/: the question to the letter, and what each kind of answer means."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ import standardwebhooks
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airbot.ai import AI
-from airbot.ai import MAX_ANSWER_BYTES
-from airbot.ai import AIAnswer
-from airbot.ai import ReplyRefused
-from airbot.ai import answer_in
-from airbot.ai import callback_url
-from airbot.ai import clean_reply
-from airbot.ai import expiry_in
-from airbot.ai import is_signed
-from airbot.ai import is_token
-from airbot.ai import payload
-from airbot.ai import token_of
+from airbot.ai.host import HostAI
+from airbot.ai.wire import MAX_ANSWER_BYTES
+from airbot.contract.payload import AIAnswer
+from airbot.contract.payload import answer_in
+from airbot.contract.payload import payload
+from airbot.contract.signing import is_signed
+from airbot.contract.text import ReplyRefused
+from airbot.contract.text import clean_reply
+from airbot.contract.tokens import callback_url
+from airbot.contract.tokens import expiry_in
+from airbot.contract.tokens import is_token
+from airbot.contract.tokens import token_of
 from airbot.exceptions import AIError
 from airbot.models import Direction
 from airbot.models import Kind
@@ -132,7 +132,7 @@ def test_the_five_fields_that_every_ai_knows_come_first() -> None:
 def test_what_the_ai_gets_is_what_the_payload_says(ai: DemoAI) -> None:
     ai.mode = "silent"
     asked = question(said("1", "Où ? 🅿️"), history=(said("1", "Où ? 🅿️"),))
-    AI(ai.url, 5).ask(asked, "http://localhost/cb")
+    HostAI(ai.url, 5).ask(asked, "http://localhost/cb")
     assert ai.asked == [payload(asked, "http://localhost/cb")]
     assert ai.headers[0]["Content-Type"] == "application/json"
     assert "Authorization" not in ai.headers[0]
@@ -140,7 +140,7 @@ def test_what_the_ai_gets_is_what_the_payload_says(ai: DemoAI) -> None:
 
 def test_a_secret_travels_as_a_bearer(ai: DemoAI) -> None:
     ai.mode = "silent"
-    AI(ai.url, 5, "s3cret").ask(question(), "http://127.0.0.1:1/cb")
+    HostAI(ai.url, 5, "s3cret").ask(question(), "http://127.0.0.1:1/cb")
     assert ai.headers[0]["Authorization"] == "Bearer s3cret"
 
 
@@ -150,7 +150,7 @@ def test_the_environments_proxy_is_not_used(
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     ai.mode = "ignore"
-    assert AI(ai.url, 5).ask(question(), "cb").action == "ignore"
+    assert HostAI(ai.url, 5).ask(question(), "cb").action == "ignore"
 
 
 # The capability
@@ -214,7 +214,7 @@ def published(secret: str | bytes = SECRET) -> standardwebhooks.Webhook:
 def test_the_published_library_takes_our_call(ai: DemoAI, secret: str) -> None:
     ai.mode = "silent"
     asked = question(said("1", "Où ? 🅿️"))
-    AI(ai.url, 5, secret).ask(asked, "http://127.0.0.1:1/cb")
+    HostAI(ai.url, 5, secret).ask(asked, "http://127.0.0.1:1/cb")
     whole = published().verify(ai.bodies[0], dict(ai.headers[0]))
     assert whole == payload(asked, "http://127.0.0.1:1/cb")
     assert ai.headers[0]["Webhook-Id"] == asked.turn.id
@@ -224,7 +224,7 @@ def test_the_published_library_takes_our_call(ai: DemoAI, secret: str) -> None:
 
 def test_while_a_secret_is_changed_both_fit(ai: DemoAI) -> None:
     ai.mode = "silent"
-    AI(ai.url, 5, f"{SECRET} {OLD_SECRET}").ask(question(), "cb")
+    HostAI(ai.url, 5, f"{SECRET} {OLD_SECRET}").ask(question(), "cb")
     for secret in (SECRET, OLD_SECRET):
         published(secret).verify(ai.bodies[0], dict(ai.headers[0]))
     assert ai.headers[0]["Authorization"] == f"Bearer {SECRET}"
@@ -232,7 +232,7 @@ def test_while_a_secret_is_changed_both_fit(ai: DemoAI) -> None:
 
 def test_a_secret_that_is_any_text_is_its_own_bytes(ai: DemoAI) -> None:
     ai.mode = "silent"
-    AI(ai.url, 5, "s3cret with blanks").ask(question(), "cb")
+    HostAI(ai.url, 5, "s3cret with blanks").ask(question(), "cb")
     published(b"s3cret with blanks").verify(ai.bodies[0], dict(ai.headers[0]))
 
 
@@ -240,13 +240,13 @@ def test_every_retry_has_the_same_id(ai: DemoAI) -> None:
     ai.mode = 503
     for _ in range(2):
         with pytest.raises(AIError):
-            AI(ai.url, 5, SECRET).ask(question(), "cb")
+            HostAI(ai.url, 5, SECRET).ask(question(), "cb")
     assert [h["Webhook-Id"] for h in ai.headers] == ["turn-1", "turn-1"]
 
 
 def test_without_a_secret_nothing_is_signed(ai: DemoAI) -> None:
     ai.mode = "silent"
-    AI(ai.url, 5).ask(question(), "cb")
+    HostAI(ai.url, 5).ask(question(), "cb")
     assert not [name for name in ai.headers[0] if name.lower().startswith("webhook-")]
 
 
@@ -390,7 +390,9 @@ def head(status: str, *lines: str) -> bytes:
 
 def failure(script: Script, timeout_s: float = 5.0) -> AIError:
     with raw_ai(script) as url, pytest.raises(AIError) as caught:
-        AI(url, timeout_s, f"secret-{CANARY}").ask(question(), f"http://cb/{CANARY}")
+        HostAI(url, timeout_s, f"secret-{CANARY}").ask(
+            question(), f"http://cb/{CANARY}"
+        )
     return caught.value
 
 
@@ -410,12 +412,12 @@ def test_every_2xx_is_an_answer(status: str) -> None:
     body = b'{"action": "reply", "message": "Yes."}'
     script = answers(head(status, f"Content-Length: {len(body)}"), body)
     with raw_ai(script) as url:
-        assert AI(url, 5).ask(question(), "cb") == AIAnswer("reply", "Yes.")
+        assert HostAI(url, 5).ask(question(), "cb") == AIAnswer("reply", "Yes.")
 
 
 def test_204_without_a_body_means_taken() -> None:
     with raw_ai(answers(head("204 No Content"))) as url:
-        assert AI(url, 5).ask(question(), "cb").action == "taken"
+        assert HostAI(url, 5).ask(question(), "cb").action == "taken"
 
 
 def test_a_redirect_is_not_followed(ai: DemoAI) -> None:
@@ -427,7 +429,7 @@ def test_a_redirect_is_not_followed(ai: DemoAI) -> None:
 
 def test_nobody_listening_is_no_refusal() -> None:
     with pytest.raises(AIError) as caught:
-        AI(f"http://127.0.0.1:1/{CANARY}", 5).ask(question(), CANARY)
+        HostAI(f"http://127.0.0.1:1/{CANARY}", 5).ask(question(), CANARY)
     assert str(caught.value) == "the AI was not reached (ConnectionError)"
     assert not caught.value.permanent
 
@@ -491,7 +493,7 @@ def test_a_handshake_that_never_ends_is_cut_at_the_timeout() -> None:
         began = time.monotonic()
         with pytest.raises(AIError):
             url = f"https://127.0.0.1:{server.getsockname()[1]}/"
-            AI(url, 0.3).ask(question(), "cb")
+            HostAI(url, 0.3).ask(question(), "cb")
         assert time.monotonic() - began < 1
     thread.join(5)
 
@@ -502,7 +504,7 @@ def test_the_log_of_a_call_is_status_and_time(
     caplog.set_level(logging.DEBUG)
     ai.mode = "ignore"
     url = ai.url.replace("//", f"//{CANARY}:{CANARY}@") + f"?key={CANARY}"
-    AI(url, 5, f"secret-{CANARY}").ask(question(), f"http://cb/{CANARY}")
+    HostAI(url, 5, f"secret-{CANARY}").ask(question(), f"http://cb/{CANARY}")
     [record] = [r for r in caplog.records if r.name.startswith("airbot")]
     assert re.fullmatch(r"the AI: HTTP 200, 0\.\d\d s", record.getMessage())
     shown = [r.getMessage() for r in caplog.records if r.levelno >= logging.INFO]
@@ -516,7 +518,7 @@ def test_netrc_is_not_read(
     netrc.write_text("machine 127.0.0.1 login a password b\n")
     monkeypatch.setenv("NETRC", str(netrc))
     ai.mode = "ignore"
-    AI(ai.url, 5).ask(question(), "cb")
+    HostAI(ai.url, 5).ask(question(), "cb")
     assert "Authorization" not in ai.headers[0]
 
 
@@ -540,7 +542,7 @@ def huge(connection: socket.socket) -> None:
 
 def test_a_huge_answer_is_not_read_to_its_end() -> None:
     with raw_ai(huge) as url:
-        assert AI(url, 5).ask(question(), "cb").action == "taken"
+        assert HostAI(url, 5).ask(question(), "cb").action == "taken"
 
 
 @pytest.mark.parametrize(

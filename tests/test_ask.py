@@ -20,7 +20,7 @@ from test_storage import later
 from test_storage import reading
 from webhooks import serve_webhook
 
-from airbot.ai import AI
+from airbot.ai.host import HostAI
 from airbot.ask import Asker
 from airbot.config import Config
 from airbot.models import Kind
@@ -44,7 +44,7 @@ class World:
         self.storage = storage
         self.asker = Asker(
             storage,
-            AI(ai_url, config.ai.timeout_sec, config.ai.secret),
+            HostAI(ai_url, config.ai.timeout_sec, config.ai.secret),
             config,
             f"http://127.0.0.1:{port}",
             self._wake,

@@ -43,8 +43,6 @@ from test_airbnb_shapes import THREAD_ID
 from test_airbnb_shapes import paths
 from test_webhook import FORMS
 
-from airbot.ai import CALLBACK_PATH
-from airbot.ai import signature_headers
 from airbot.airbnb import pages
 from airbot.airbnb import questions
 from airbot.airbnb import shapes
@@ -52,6 +50,8 @@ from airbot.airbnb import thread_id_from
 from airbot.airbnb.questions import NotJson
 from airbot.airbnb.questions import StaleQuestion
 from airbot.browser import Answer
+from airbot.contract.signing import signature_headers
+from airbot.contract.tokens import CALLBACK_PATH
 from airbot.exceptions import ChallengeShown
 from airbot.exceptions import LoginRequired
 from airbot.exceptions import SiteChanged

@@ -35,9 +35,9 @@ from hypothesis.stateful import initialize
 from hypothesis.stateful import invariant
 from hypothesis.stateful import rule
 
-from airbot.ai import AI
-from airbot.ai import AIAnswer
+from airbot.ai.host import HostAI
 from airbot.ask import Asker
+from airbot.contract.payload import AIAnswer
 from airbot.exceptions import AIError
 from airbot.exceptions import LoginRequired
 from airbot.exceptions import ReplyNotTyped
@@ -130,7 +130,7 @@ class FrozenSite(AirbnbSite):
         return START + self.clock_offset_s
 
 
-class FakeAI(AI):
+class FakeAI(HostAI):
     """Answers as it is told, and remembers what each of its texts was about."""
 
     def __init__(self, answer: Callable[[Question], AIAnswer]) -> None:

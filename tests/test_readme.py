@@ -43,7 +43,6 @@ from test_storage import guest
 from test_storage import reading
 from webhooks import serve_webhook
 
-from airbot.ai import payload
 from airbot.airbnb import thread_id_from
 from airbot.cli import main
 from airbot.cli.parser import make_parser
@@ -52,6 +51,7 @@ from airbot.config import SECTIONS
 from airbot.config import SYSTEM_CONFIG
 from airbot.config import Config
 from airbot.config import load_config
+from airbot.contract.payload import payload
 from airbot.models import ReplyStatus
 from airbot.models import TurnStatus
 from airbot.models import utcnow

@@ -22,7 +22,7 @@ import pytest
 from far_site import World
 from far_site import Worlds
 
-from airbot.ai import AI
+from airbot.ai.host import HostAI
 from airbot.airbnb import Airbnb
 from airbot.airbnb import site as airbnb_site
 from airbot.ask import Asker
@@ -49,7 +49,7 @@ class Life:
             config.airbnb.session_dir, arguments=LOOPBACK_ONLY, max_mb=900
         )
         airbnb = Airbnb(self.browser, config.airbnb.base_url)
-        asked = AI(config.ai.webhook_url, 5)
+        asked = HostAI(config.ai.webhook_url, 5)
         base = "http://127.0.0.1:1"
         self.gate = Gate(storage, self.browser, self.now)
         self.syncer = Syncer(storage, airbnb, config, self.now)

@@ -1,4 +1,4 @@
-"""webhook.py: the real server on a free port, called as an AI, a script, a stranger."""
+"""webhook/: the real server on a free port, called as an AI, a script, a stranger."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ from test_storage import host
 from test_storage import reading
 from webhooks import serve_webhook
 
-from airbot.ai import callback_url
-from airbot.ai import token_of
 from airbot.config import Config
+from airbot.contract.tokens import callback_url
+from airbot.contract.tokens import token_of
 from airbot.exceptions import CannotListen
 from airbot.models import ReplyStatus
 from airbot.models import Turn

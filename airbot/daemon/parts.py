@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from airbot import private
-from airbot.ai import AI
+from airbot.ai.host import HostAI
 from airbot.airbnb import Airbnb
 from airbot.ask import Asker
 from airbot.browser import Browser
@@ -136,7 +136,7 @@ def _join(
 ) -> Parts:
     browser = make_browser(config, browser_arguments)
     site = Airbnb(browser, config.airbnb.base_url)
-    ai = AI(config.ai.webhook_url, config.ai.timeout_sec, config.ai.secret)
+    ai = HostAI(config.ai.webhook_url, config.ai.timeout_sec, config.ai.secret)
     callback_base = config.webhook.callback_base(server.port)
     return Parts(
         config=config,

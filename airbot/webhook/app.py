@@ -9,9 +9,9 @@ from typing import Any
 
 from bottle import HTTPResponse
 
-from airbot.ai import CALLBACK_PATH
-from airbot.ai import UNSEEN
 from airbot.config import Config
+from airbot.contract.text import UNSEEN
+from airbot.contract.tokens import CALLBACK_PATH
 from airbot.exceptions import StorageError
 from airbot.models import Answered
 from airbot.models import ReplyStatus

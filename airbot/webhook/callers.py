@@ -20,12 +20,12 @@ from urllib.parse import urlsplit
 
 from bottle import request
 
-from airbot.ai import expiry_in
-from airbot.ai import is_signed
-from airbot.ai import is_token
-from airbot.ai import secrets_in
 from airbot.config import Config
 from airbot.config import is_loopback
+from airbot.contract.signing import is_signed
+from airbot.contract.signing import secrets_in
+from airbot.contract.tokens import expiry_in
+from airbot.contract.tokens import is_token
 from airbot.models import Turn
 from airbot.storage import Storage
 from airbot.web.request import has_header

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from dataclasses import field
 from typing import Any
 
-from airbot.ai import Clean
-from airbot.ai import ReplyRefused
-from airbot.ai import clean_reply
 from airbot.airbnb import thread_id_from
+from airbot.contract.text import Clean
+from airbot.contract.text import ReplyRefused
+from airbot.contract.text import clean_reply
 from airbot.web.request import MAX_BODY
 from airbot.web.request import read_json
 from airbot.web.response import Refused
