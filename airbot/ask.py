@@ -12,11 +12,10 @@ from datetime import datetime
 from datetime import timedelta
 
 from airbot.ai.host import HostAI
+from airbot.answers import Answers
 from airbot.config import Config
 from airbot.contract.payload import AIAnswer
-from airbot.contract.text import UNSEEN
 from airbot.contract.text import ReplyRefused
-from airbot.contract.text import clean_reply
 from airbot.contract.tokens import callback_url
 from airbot.exceptions import AIError
 from airbot.models import Turn
@@ -39,14 +38,14 @@ class Asker:
         ai: HostAI,
         config: Config,
         callback_base: str,
-        reply_waits: Callable[[], None],
+        answers: Answers,
         now: Callable[[], datetime] = utcnow,
     ) -> None:
         self._storage = storage
         self._ai = ai
         self._config = config
         self._callback_base = callback_base
-        self._reply_waits = reply_waits
+        self._answers = answers
         self._now = now
         self._rules = Rules.of(config)
 
@@ -78,24 +77,22 @@ class Asker:
             self._taken(turn, answer)
 
     def _taken(self, turn: Turn, answer: AIAnswer) -> None:
-        if answer.action == "ignore":
-            self._storage.turns.ignore(turn.id, self._now())
-        elif answer.action == "reply":
+        if answer.action == "reply":
             self._answered(turn, answer.message or "")
-        logger.info("turn %s is %s", turn.id[:8], _done(answer.action))
+        elif answer.action == "ignore":
+            self._answers.ignore(turn, logger)
+        else:
+            logger.info("turn %s is with the AI", turn.id[:8])
 
     def _answered(self, turn: Turn, message: str) -> None:
         try:
-            text, lost = clean_reply(message, self._config.send.max_chars)
+            self._answers.reply(turn, message, AI_NAME, logger)
         except ReplyRefused as e:
             reason = f"the AI's answer cannot be sent: {e}"
             self._storage.turns.give_up(turn.id, reason, self._now())
             logger.error("turn %s failed: %s", turn.id[:8], reason)
-            return
-        reply = self._storage.outbox.enqueue(turn, text, AI_NAME, self._now())
-        if lost:
-            logger.warning(UNSEEN, reply.id[:8], lost)
-        self._reply_waits()
+        else:
+            logger.info("turn %s is answered", turn.id[:8])
 
     def _not_taken(self, turn: Turn, e: AIError) -> None:
         now = self._now()
@@ -107,7 +104,3 @@ class Asker:
         at = now + timedelta(seconds=wait)
         self._storage.turns.ask_again(turn, str(e), at, e.permanent, now)
         logger.warning("turn %s: %s; again in %.0f s", turn.id[:8], e, wait)
-
-
-def _done(action: str) -> str:
-    return {"reply": "answered", "ignore": "ignored"}.get(action, "with the AI")

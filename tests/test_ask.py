@@ -21,6 +21,7 @@ from test_storage import reading
 from webhooks import serve_webhook
 
 from airbot.ai.host import HostAI
+from airbot.answers import Answers
 from airbot.ask import Asker
 from airbot.config import Config
 from airbot.models import Kind
@@ -47,12 +48,15 @@ class World:
             HostAI(ai_url, config.ai.timeout_sec, config.ai.secret),
             config,
             f"http://127.0.0.1:{port}",
-            self._wake,
-            lambda: self.now,
+            Answers(storage, config, self._wake, self._clock),
+            self._clock,
         )
 
     def _wake(self) -> None:
         self.woken += 1
+
+    def _clock(self) -> datetime:
+        return self.now
 
     def read(self, *messages: Any, id_: str = THREAD, at: datetime = NOW) -> None:
         self.storage.readings.take_in(reading(*messages, id_=id_, at=at), RULES, NOW)
@@ -177,13 +181,19 @@ def test_ignore_closes_the_turn_for_good(world: World, ai: DemoAI) -> None:
     ],
 )
 def test_an_answer_that_cannot_be_sent_fails_the_turn(
-    world: World, ai: DemoAI, answer: str, reason: str
+    world: World,
+    ai: DemoAI,
+    answer: str,
+    reason: str,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
+    caplog.set_level(logging.INFO, "airbot")
     ai.mode, ai.answer = "inline", lambda question: answer
     world.ask()
     assert world.turn.status == TurnStatus.FAILED
     assert world.turn.reason.startswith(reason)
     assert (world.reply, world.woken) == (None, 0)
+    assert "is answered" not in caplog.text
 
 
 def test_an_inline_answer_to_a_turn_that_was_closed_meanwhile_is_kept(

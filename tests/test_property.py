@@ -36,6 +36,7 @@ from hypothesis.stateful import invariant
 from hypothesis.stateful import rule
 
 from airbot.ai.host import HostAI
+from airbot.answers import Answers
 from airbot.ask import Asker
 from airbot.contract.payload import AIAnswer
 from airbot.exceptions import AIError
@@ -226,7 +227,7 @@ class Promises(RuleBasedStateMachine):
             FakeAI(self._asked),
             self.config,
             "http://127.0.0.1:1",
-            lambda: None,
+            Answers(self.storage, self.config, lambda: None, self.clock),
             self.clock,
         )
 

@@ -25,6 +25,7 @@ from far_site import Worlds
 from airbot.ai.host import HostAI
 from airbot.airbnb import Airbnb
 from airbot.airbnb import site as airbnb_site
+from airbot.answers import Answers
 from airbot.ask import Asker
 from airbot.browser import Browser
 from airbot.browser import processes
@@ -54,7 +55,8 @@ class Life:
         self.gate = Gate(storage, self.browser, self.now)
         self.syncer = Syncer(storage, airbnb, config, self.now)
         self.sender = Sender(storage, airbnb, config, self.now)
-        self.asker = Asker(storage, asked, config, base, lambda: None, self.now)
+        answers = Answers(storage, config, lambda: None, self.now)
+        self.asker = Asker(storage, asked, config, base, answers, self.now)
         self.texts = 0
 
     def now(self) -> datetime:

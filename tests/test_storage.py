@@ -35,6 +35,7 @@ from airbot.models import Turn
 from airbot.models import TurnStatus
 from airbot.policy.proof import Verdict
 from airbot.policy.rules import Rules
+from airbot.policy.states import TURN_MOVES
 from airbot.policy.states import By
 from airbot.storage import Storage
 from airbot.storage import database as database_module
@@ -132,7 +133,7 @@ def pressed(storage: Storage, reply: Reply, at: datetime = NOW) -> Reply:
 
 
 def close_turn(storage: Storage, turn: Turn, to: TurnStatus, reason: str) -> None:
-    by = By.AI if to == TurnStatus.IGNORED else By.AIRBOT
+    by = next(by for by in By if (by, to) in TURN_MOVES)
     with storage.db.transaction() as tx:
         assert move_turn(tx, turn.id, to, by, reason, NOW)
 
@@ -545,8 +546,8 @@ def test_a_call_is_forgotten_with_its_reply(storage: Storage) -> None:
     def answer() -> Answered:
         return Answered(reply_to(storage), None)
 
-    first = storage.once("msg_1", answer, NOW)
-    assert first.reply and storage.once("msg_1", answer, NOW) == first
+    first = storage.once("msg_1", answer)
+    assert first.reply and storage.once("msg_1", answer) == first
     storage.outbox.fail(in_hand(storage), "refused", NOW)
     storage.prune(later(1_000_000))
     assert rows(storage, "SELECT * FROM calls") == []
@@ -558,9 +559,9 @@ def test_a_call_that_fails_may_come_again(storage: Storage) -> None:
         raise RuntimeError
 
     with pytest.raises(RuntimeError):
-        storage.once("msg_1", answer, NOW)
+        storage.once("msg_1", answer)
     assert storage.outbox.counts() == {}
-    assert storage.once("msg_1", lambda: Answered(reply_to(storage), None), NOW).reply
+    assert storage.once("msg_1", lambda: Answered(reply_to(storage), None)).reply
 
 
 # The boundary

@@ -32,6 +32,7 @@ from test_storage import close_turn
 from test_storage import guest
 from test_storage import host
 from test_storage import reading
+from webhooks import make_webhook
 from webhooks import serve_webhook
 
 from airbot.config import Config
@@ -147,8 +148,8 @@ def serve(
     def serve(**settings: str) -> Api:
         api = Api(storage, server)
         config = make_config(**settings)
-        switch.current = Webhook(
-            storage, config, lambda: api.woken.append(1), lambda: api.now
+        switch.current = make_webhook(
+            storage, config, lambda: api.now, lambda: api.woken.append(1)
         )
         return api
 

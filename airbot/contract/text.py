@@ -13,7 +13,6 @@ import unicodedata
 from itertools import zip_longest
 from typing import NamedTuple
 
-UNSEEN = "reply %s: %d characters that nobody sees were taken out"  # for the log
 ALLOWED_CONTROLS = frozenset("\n\t")
 JOINERS = frozenset("\u200c\u200d")  # Persian and Indic words, families of emoji
 JOINED = frozenset({"Lo", "Lm", "Mn", "Mc", "So", "Sk"})

@@ -15,6 +15,7 @@ from pathlib import Path
 from airbot import private
 from airbot.ai.host import HostAI
 from airbot.airbnb import Airbnb
+from airbot.answers import Answers
 from airbot.ask import Asker
 from airbot.browser import Browser
 from airbot.config import Config
@@ -79,13 +80,21 @@ def running_parts(
         stack.callback(storage.close)
         storage.check()
         send_wanted = threading.Event()
-        webhook = Webhook(storage, config, send_wanted.set)
+        answers = Answers(storage, config, send_wanted.set)
+        webhook = Webhook(storage, config, answers)
         host, port = config.webhook.host, config.webhook.port
         server = Server(webhook.app, host, port, "webhook")
         server.start()
         stack.callback(server.stop)
         yield _join(
-            config, profile, reconnect, storage, server, send_wanted, browser_arguments
+            config,
+            profile,
+            reconnect,
+            storage,
+            answers,
+            server,
+            send_wanted,
+            browser_arguments,
         )
 
 
@@ -130,6 +139,7 @@ def _join(
     profile: InstanceLock,
     reconnect: InstanceLock,
     storage: Storage,
+    answers: Answers,
     server: Server,
     send_wanted: threading.Event,
     browser_arguments: tuple[str, ...],
@@ -147,7 +157,7 @@ def _join(
         gate=Gate(storage, browser),
         syncer=Syncer(storage, site, config),
         sender=Sender(storage, site, config),
-        asker=Asker(storage, ai, config, callback_base, send_wanted.set),
+        asker=Asker(storage, ai, config, callback_base, answers),
         server=server,
         send_wanted=send_wanted,
     )

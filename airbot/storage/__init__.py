@@ -48,9 +48,7 @@ class Storage:
         self.desk = Desk(self.db)
         self.calls = Calls(self.db)
 
-    def once(
-        self, call_id: str, act: Callable[[], Answered], now: datetime
-    ) -> Answered:
+    def once(self, call_id: str, act: Callable[[], Answered]) -> Answered:
         """What a call led to; one that comes again leads to nothing new.
 
         One commit: a death in between would let a repeat count twice.

@@ -9,12 +9,12 @@ from typing import Any
 
 from bottle import HTTPResponse
 
+from airbot.answers import Answers
 from airbot.config import Config
-from airbot.contract.text import UNSEEN
+from airbot.contract.text import ReplyRefused
 from airbot.contract.tokens import CALLBACK_PATH
 from airbot.exceptions import StorageError
 from airbot.models import Answered
-from airbot.models import ReplyStatus
 from airbot.models import Turn
 from airbot.models import utcnow
 from airbot.storage import Storage
@@ -47,13 +47,11 @@ class Webhook:
         self,
         storage: Storage,
         config: Config,
-        reply_waits: Callable[[], None] = lambda: None,
+        answers: Answers,
         now: Callable[[], datetime] = utcnow,
     ) -> None:
         self._storage = storage
-        self._config = config
-        self._reply_waits = reply_waits
-        self._now = now
+        self._answers = answers
         self._callers = Callers(storage, config, now)
         self.app = new_app(self._callers.is_ours, SENTENCES, logger, in_json=True)
         self.app.add_hook("before_request", refuse_browsers)
@@ -65,8 +63,8 @@ class Webhook:
         try:
             raw = read_body()
             caller = self._callers.admit(raw)
-            call = read_call(raw, self._config.send.max_chars)
-            return json_answer(200, self._take(caller, call))
+            answered = self._take(caller, read_call(raw))
+            return json_answer(200, _success(answered))
         except Refused as e:
             if e.status_code != 429:  # the first of them was logged
                 logger.warning("refused with %d: %s", e.status_code, e.body)
@@ -77,34 +75,21 @@ class Webhook:
 
     # What becomes of it
 
-    def _take(self, caller: Caller, call: Call) -> dict[str, Any]:
-        def answer() -> Answered:
-            return self._answer(caller.turn or self._find_turn(call), call)
-
-        if caller.call_id is None:
-            answered = answer()
-        else:
-            answered = self._storage.once(caller.call_id, answer, self._now())
-        if answered.reply is not None and answered.reply.status == ReplyStatus.PENDING:
-            self._reply_waits()
-        return _success(answered)
-
-    def _answer(self, turn: Turn | None, call: Call) -> Answered:
+    def _take(self, caller: Caller, call: Call) -> Answered:
+        turn = caller.turn or self._find_turn(call)
         if turn is not None and turn.thread_id != call.thread_id:
             raise Refused(400, "conversation_id is not the conversation of that turn")
-        if call.action == "ignore":
-            return self._ignore(turn)
-        outbox, now = self._storage.outbox, self._now()
+        if call.action == "reply":
+            return self._reply(turn or call.thread_id, call, caller.call_id)
         if turn is None:
-            reply = outbox.enqueue_without_turn(
-                call.thread_id, call.message, call.sender, now
-            )
-        else:
-            reply = outbox.enqueue(turn, call.message, call.sender, now)
-        logger.info("reply %s is %s", reply.id[:8], reply.status)
-        if call.lost:
-            logger.warning(UNSEEN, reply.id[:8], call.lost)
-        return Answered(reply, turn)
+            raise Refused(404, "this conversation has no turn that could be ignored")
+        return self._answers.ignore(turn, logger, caller.call_id)
+
+    def _reply(self, to: Turn | str, call: Call, call_id: str | None) -> Answered:
+        try:
+            return self._answers.reply(to, call.message, call.sender, logger, call_id)
+        except ReplyRefused as e:
+            raise Refused(400, str(e)) from None
 
     def _find_turn(self, call: Call) -> Turn | None:
         if call.message_id is None:
@@ -113,16 +98,6 @@ class Webhook:
         if turn is None:
             raise Refused(404, "message_id is not the id of a turn")
         return turn
-
-    def _ignore(self, turn: Turn | None) -> Answered:
-        if turn is None:
-            raise Refused(404, "this conversation has no turn that could be ignored")
-        if held := self._storage.outbox.of_turn(turn.id):
-            return Answered(held, turn)
-        self._storage.turns.ignore(turn.id, self._now())
-        closed = self._storage.turns.get(turn.id) or turn
-        logger.info("turn %s is %s", turn.id[:8], closed.status)
-        return Answered(None, closed)
 
 
 def _success(answered: Answered) -> dict[str, Any]:

@@ -7,9 +7,6 @@ from dataclasses import field
 from typing import Any
 
 from airbot.airbnb import thread_id_from
-from airbot.contract.text import Clean
-from airbot.contract.text import ReplyRefused
-from airbot.contract.text import clean_reply
 from airbot.web.request import MAX_BODY
 from airbot.web.request import read_json
 from airbot.web.response import Refused
@@ -23,14 +20,13 @@ class Call:
     """A callback whose form has been checked."""
 
     thread_id: str
-    message: str = field(repr=False)  # empty when there is none
-    lost: int  # characters of it that nobody sees, and that were taken out
+    message: str = field(repr=False)  # as it came; empty when there is none
     sender: str
     action: str
     message_id: str | None
 
 
-def read_call(raw: bytes, max_chars: int) -> Call:
+def read_call(raw: bytes) -> Call:
     body = read_json(raw)
     conversation_id = _text(body, "conversation_id", 200)
     thread_id = thread_id_from(conversation_id)
@@ -45,8 +41,8 @@ def read_call(raw: bytes, max_chars: int) -> Call:
     message_id = None
     if body.get("message_id") is not None:
         message_id = _text(body, "message_id", 200)
-    message = _message(body, max_chars) if action == "reply" else Clean("", 0)
-    return Call(thread_id, message.text, message.lost, sender, action, message_id)
+    message = _text(body, "message", MAX_BODY) if action == "reply" else ""
+    return Call(thread_id, message, sender, action, message_id)
 
 
 def _text(body: dict[str, Any], name: str, longest: int) -> str:
@@ -64,10 +60,3 @@ def _text(body: dict[str, Any], name: str, longest: int) -> str:
     except UnicodeEncodeError:
         raise Refused(400, f"{name} holds half a character") from None
     return value
-
-
-def _message(body: dict[str, Any], max_chars: int) -> Clean:
-    try:
-        return clean_reply(_text(body, "message", MAX_BODY), max_chars)
-    except ReplyRefused as e:
-        raise Refused(400, str(e)) from None

@@ -1,0 +1,92 @@
+"""An answer's one way into the queue, whoever brings it.
+
+    ASK      the AI has answered its own question
+    webhook  the AI calls back, or a script does
+
+A text is cleaned, stored, told of in the log of the room that brought it, and then SEND
+is woken. A turn has one reply: what comes second is the first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from logging import Logger
+
+from airbot.config import Config
+from airbot.contract.text import clean_reply
+from airbot.models import Answered
+from airbot.models import Reply
+from airbot.models import ReplyStatus
+from airbot.models import Turn
+from airbot.models import utcnow
+from airbot.storage import Storage
+
+
+class Answers:
+    """Takes answers in; several threads may do so at once."""
+
+    def __init__(
+        self,
+        storage: Storage,
+        config: Config,
+        wake: Callable[[], None],
+        now: Callable[[], datetime] = utcnow,
+    ) -> None:
+        """`wake` lets SEND look at once."""
+        self._storage = storage
+        self._max_chars = config.send.max_chars
+        self._wake = wake
+        self._now = now
+
+    def reply(
+        self,
+        to: Turn | str,
+        text: str,
+        sender: str,
+        room: Logger,
+        call_id: str | None = None,
+    ) -> Answered:
+        """Queue an answer to a turn, or to a conversation (its id) without one.
+
+        A call with an id that has come before leads to nothing new. Raises
+        ReplyRefused for a text that cannot be typed.
+        """
+        seen, lost = clean_reply(text, self._max_chars)
+
+        def queue() -> Answered:
+            reply = self._enqueue(to, seen, sender)
+            room.info("reply %s is %s", reply.id[:8], reply.status)
+            if lost:
+                note = "reply %s: %d characters that nobody sees were taken out"
+                room.warning(note, reply.id[:8], lost)
+            return Answered(reply, to if isinstance(to, Turn) else None)
+
+        answered = self._once(call_id, queue)
+        if answered.reply is not None and answered.reply.status == ReplyStatus.PENDING:
+            self._wake()
+        return answered
+
+    def ignore(self, turn: Turn, room: Logger, call_id: str | None = None) -> Answered:
+        """Close a turn to which the AI wants no reply; one that is queued stays."""
+
+        def close() -> Answered:
+            if held := self._storage.outbox.of_turn(turn.id):
+                return Answered(held, turn)
+            self._storage.turns.ignore(turn.id, self._now())
+            closed = self._storage.turns.get(turn.id) or turn
+            room.info("turn %s is %s", turn.id[:8], closed.status)
+            return Answered(None, closed)
+
+        return self._once(call_id, close)
+
+    def _enqueue(self, to: Turn | str, text: str, sender: str) -> Reply:
+        outbox, now = self._storage.outbox, self._now()
+        if isinstance(to, Turn):
+            return outbox.enqueue(to, text, sender, now)
+        return outbox.enqueue_without_turn(to, text, sender, now)
+
+    def _once(self, call_id: str | None, act: Callable[[], Answered]) -> Answered:
+        if call_id is None:
+            return act()
+        return self._storage.once(call_id, act)
