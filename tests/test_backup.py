@@ -20,6 +20,7 @@ from airbot.exceptions import StorageError
 from airbot.models import utcnow
 from airbot.sandbox.site import AirbnbSite
 from airbot.storage import Storage
+from airbot.storage import View
 
 
 @pytest.fixture
@@ -45,7 +46,7 @@ def test_a_copy_is_whole_while_others_write_and_for_us_alone(
     copy = tmp_path / "backup.db"
     try:
         for _ in range(5):
-            storage.back_up(copy)
+            View(storage.path).back_up(copy)
             with closing(sqlite3.connect(copy)) as connection:
                 assert connection.execute("PRAGMA integrity_check").fetchone() == (
                     "ok",
@@ -61,12 +62,12 @@ def test_a_backup_that_fails_leaves_the_one_before(
     storage: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     copy = tmp_path / "backup.db"
-    storage.back_up(copy)
+    View(storage.path).back_up(copy)
     before = copy.read_bytes()
     monkeypatch.setattr(os, "fsync", _full_disk)
     storage.outbox.enqueue_without_turn("T1", "Yes.", "AI", utcnow())
     with pytest.raises(StorageError, match="the disk is full"):
-        storage.back_up(copy)
+        View(storage.path).back_up(copy)
     assert copy.read_bytes() == before
 
 
@@ -79,7 +80,7 @@ def test_the_database_is_not_its_own_backup(storage: Storage, tmp_path: Path) ->
     link.symlink_to(storage.db.path)
     for path in (storage.db.path, link):
         with pytest.raises(StorageError, match="the database itself"):
-            storage.back_up(path)
+            View(storage.path).back_up(path)
     assert storage.session.get().state == "ok"
 
 
@@ -92,7 +93,7 @@ def test_after_the_way_back_nothing_is_sent_again(
     desk = Desk(site, FakeAirbnb(site), storage, make_config())
     desk.queue("Yes, it is.")
     copy = tmp_path / "backup.db"
-    storage.back_up(copy)
+    View(storage.path).back_up(copy)
     assert desk.later(0).status == "sent"
     storage.close()
     restored = tmp_path / "restored.db"

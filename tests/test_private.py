@@ -22,6 +22,7 @@ from airbot.logs import LOG_FILES
 from airbot.sandbox.ai import DemoAI
 from airbot.sandbox.site import AirbnbSite
 from airbot.storage import Storage
+from airbot.storage import View
 
 CANARY = "canary-in-the-secret"
 # `airbot` as it is installed; its browser finds no host but this machine.
@@ -83,7 +84,7 @@ def test_a_database_is_made_for_us_alone(open_umask: None, tmp_path: Path) -> No
     assert (path.parent / "airbot.db-wal").exists()
     assert open_ones(path.parent) == []
     assert mode_of(path.parent) == 0o700
-    storage.copy_to(tmp_path / "copy.db")
+    View(storage.path).copy_to(tmp_path / "copy.db")
     assert mode_of(tmp_path / "copy.db") == 0o600
     storage.close()
 

@@ -38,6 +38,7 @@ from airbot.policy.rules import Rules
 from airbot.policy.states import TURN_MOVES
 from airbot.policy.states import By
 from airbot.storage import Storage
+from airbot.storage import View
 from airbot.storage import database as database_module
 from airbot.storage.moves import move_turn
 from airbot.storage.outbox import PutOff
@@ -818,7 +819,7 @@ def test_the_database_is_in_wal_and_writes_through(storage: Storage) -> None:
 
 def test_the_files_are_our_users_alone(storage: Storage, tmp_path: Path) -> None:
     reply_to(storage)
-    storage.copy_to(tmp_path / "copy.db")
+    View(storage.path).copy_to(tmp_path / "copy.db")
     files = [path for path in tmp_path.iterdir() if path.is_file()]
     names = {path.name for path in files}
     assert {"airbot.db", "airbot.db-wal", "airbot.db-shm", "airbot.db.lock"} <= names
@@ -954,7 +955,7 @@ def test_a_transaction_inside_another_joins_it(storage: Storage) -> None:
 
 def test_a_copy_is_whole_and_apart(storage: Storage, tmp_path: Path) -> None:
     reply = reply_to(storage)
-    storage.copy_to(tmp_path / "copy.db")
+    View(storage.path).copy_to(tmp_path / "copy.db")
     copy = Storage(tmp_path / "copy.db")
     assert copy.outbox.get(reply.id) == reply
     assert copy.session.token_key() == storage.session.token_key()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from contextlib import closing
 from contextlib import contextmanager
 from datetime import datetime
+from pathlib import Path
 
 from airbot.cli import show
 from airbot.config import Config
@@ -13,6 +15,7 @@ from airbot.exceptions import StorageError
 from airbot.models import Reply
 from airbot.models import utcnow
 from airbot.storage import Storage
+from airbot.storage import View
 from airbot.storage.desk import SHORT_ID
 
 DONE, PERSON = 0, 77
@@ -21,14 +24,14 @@ DONE, PERSON = 0, 77
 @contextmanager
 def _opened(config: Config) -> Iterator[Storage]:
     """The database that is there; to look must not make one."""
-    path = config.storage.path
+    _check_there(config.storage.path)
+    with closing(Storage(config.storage.path)) as storage:
+        yield storage
+
+
+def _check_there(path: Path) -> None:
     if not path.exists():
         raise StorageError(f"there is no database {path} yet: airbot has not run here")
-    storage = Storage(path)
-    try:
-        yield storage
-    finally:
-        storage.close()
 
 
 def status(config: Config, parsed: argparse.Namespace) -> int:
@@ -54,8 +57,9 @@ def outbox(config: Config, parsed: argparse.Namespace) -> int:
 
 
 def backup(config: Config, parsed: argparse.Namespace) -> int:
-    with _opened(config) as storage:
-        storage.back_up(parsed.file)
+    _check_there(config.storage.path)
+    with closing(View(config.storage.path)) as view:
+        view.back_up(parsed.file)
     print(f"the database is copied to {parsed.file}")
     return DONE
 

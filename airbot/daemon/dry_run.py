@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 from airbot.airbnb import Airbnb
@@ -17,6 +18,7 @@ from airbot.daemon.once import exit_code
 from airbot.daemon.parts import make_browser
 from airbot.locks import profile_lock
 from airbot.storage import Storage
+from airbot.storage import View
 from airbot.sync import Syncer
 
 
@@ -31,9 +33,8 @@ def run_dry(
     with tempfile.TemporaryDirectory(prefix="airbot-dry-run-") as folder:
         copy = Path(folder) / "copy.db"
         if config.storage.path.exists():
-            original = Storage(config.storage.path)
-            original.copy_to(copy)
-            original.close()
+            with closing(View(config.storage.path)) as original:
+                original.copy_to(copy)
         storage = Storage(copy)
         browser = make_browser(config, browser_arguments)
         try:

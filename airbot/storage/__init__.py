@@ -9,6 +9,8 @@
     storage.calls     signed calls of the AI, so that each counts once
     storage.desk      what people see and do at the command line
 
+    View(path)        only looks, and makes copies
+
 Every method is one transaction. Errors: StorageError when the file, the disk or another
 process is in the way; nothing was written then.
 """
@@ -32,6 +34,9 @@ from airbot.storage.outbox import Outbox
 from airbot.storage.readings import Readings
 from airbot.storage.session import SessionStore
 from airbot.storage.turns import Turns
+from airbot.storage.view import View
+
+__all__ = ["Storage", "View"]
 
 
 class Storage:
@@ -89,14 +94,6 @@ class Storage:
         pruned = self.inbox.prune(before)
         self.db.shrink_log()
         return pruned
-
-    def back_up(self, path: Path) -> None:
-        """A whole copy while others go on; in the place of an older one."""
-        self.db.back_up(path)
-
-    def copy_to(self, path: Path) -> None:
-        """A whole copy, as of now, in a new file."""
-        self.db.copy_to(path)
 
     def close(self) -> None:
         self.db.close()

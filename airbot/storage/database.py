@@ -1,9 +1,9 @@
-"""The SQLite file: connections, transactions, the write lock. No business logic.
+"""The SQLite file as it is written: transactions, the write lock. No business logic.
 
-One connection a thread, WAL, `synchronous=FULL`: a row that stands for something done
-at Airbnb must survive a power cut. All writes of all processes go through one lock (a
-thread lock plus `flock` on `<db>.lock`): SQLite 3.7.0 to 3.51.2 can lose commits when
-two connections write or checkpoint in the same moment (sqlite.org/wal.html).
+WAL, `synchronous=FULL`: a row that stands for something done at Airbnb must survive a
+power cut. All writes of all processes go through one lock (a thread lock plus `flock`
+on `<db>.lock`): SQLite 3.7.0 to 3.51.2 can lose commits when two connections write or
+checkpoint in the same moment (sqlite.org/wal.html).
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ import time
 from collections import deque
 from collections.abc import Callable
 from collections.abc import Iterator
-from collections.abc import Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -27,17 +26,19 @@ from typing import TypeVar
 from typing import cast
 
 from airbot.exceptions import StorageError
-from airbot.exceptions import WrongDatabase
 from airbot.models import SessionState
 from airbot.models import iso
 from airbot.models import utcnow
 from airbot.storage.schema import APPLICATION_ID
 from airbot.storage.schema import MIGRATIONS
 from airbot.storage.schema import VERSION
+from airbot.storage.view import BUSY_TIMEOUT_S
+from airbot.storage.view import Params
+from airbot.storage.view import Readable
+from airbot.storage.view import open_private
+from airbot.storage.view import wrap_errors
 
-BUSY_TIMEOUT_S = 10.0
 LOCK_AGAIN_S = 0.002
-Params = Mapping[str, Any]
 T = TypeVar("T")
 
 
@@ -53,48 +54,20 @@ def to_time_or_none(text: str | None) -> datetime | None:
     return None if text is None else to_time(text)
 
 
-# What SQLite says, and what that means for the person who runs us.
-IN_WORDS = {
-    "disk is full": "the disk is full: free some space",
-    "unable to open": "it cannot be opened for writing: look at its folder's owner",
-    "readonly": "it cannot be written: look at its owner, and at the disk",
-    "disk I/O error": "the disk does not take what is written: look at it",
-    "locked": "another program keeps it locked",
-}
-DAMAGED = ("malformed", "not a database")
-
-
-@contextmanager
-def wrap_errors(path: Path) -> Iterator[None]:
-    """Turn what the machine does to a database into StorageError; let bugs through."""
-    try:
-        yield
-    except (sqlite3.OperationalError, sqlite3.DatabaseError, OSError) as e:
-        if isinstance(e, (sqlite3.ProgrammingError, sqlite3.IntegrityError)):
-            raise
-        said = str(e)
-        if any(mark in said for mark in DAMAGED):
-            raise WrongDatabase(f"the database {path} is damaged ({said})") from e
-        known = (words for mark, words in IN_WORDS.items() if mark in said)
-        raise StorageError(f"the database {path}: {next(known, said)}") from e
-
-
-class Database:
+class Database(Readable):
     """A SQLite file of ours, created or migrated when it is opened."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
-        self._local = threading.local()
+        super().__init__(path)
         self._thread_lock = threading.Lock()
         self._writes: deque[Write[Any]] = deque()  # that wait for a shared commit
-        self._all: list[sqlite3.Connection] = []
         with wrap_errors(self.path):
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             if not path.exists():
                 # Only then: closing any descriptor of an open database drops the
                 # locks that SQLite holds on it (sqlite.org/howtocorrupt.html 2.2).
-                os.close(_open_private(path))
-            self._lock_fd = _open_private(path.with_name(path.name + ".lock"))
+                os.close(open_private(path))
+            self._lock_fd = open_private(path.with_name(path.name + ".lock"))
             if os.geteuid() == 0:
                 # `sudo airbot status` must not leave a lock that the service, which
                 # runs as another user, cannot open.
@@ -103,52 +76,15 @@ class Database:
             self._migrate()
 
     def close(self) -> None:
-        """Close every connection; call it when no other thread uses them."""
-        for connection in self._all:
-            connection.close()
-        self._all.clear()
-        self._local = threading.local()
+        super().close()
         if self._lock_fd >= 0:
             os.close(self._lock_fd)
             self._lock_fd = -1
-
-    def read(self, sql: str, params: Params = {}) -> list[sqlite3.Row]:
-        with wrap_errors(self.path):
-            return self._connection().execute(sql, params).fetchall()
-
-    def read_one(self, sql: str, params: Params = {}) -> sqlite3.Row | None:
-        rows = self.read(sql, params)
-        return rows[0] if rows else None
-
-    def check(self) -> None:
-        """Raise WrongDatabase when the file is damaged."""
-        found = self.read("PRAGMA quick_check(1)")
-        if found and found[0][0] != "ok":
-            raise WrongDatabase(f"the database {self.path} is damaged")
 
     def shrink_log(self) -> None:
         """Empty the write-ahead log into the file, under the lock like every write."""
         with wrap_errors(self.path), self._write_lock():
             self._connection().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-
-    def copy_to(self, path: Path) -> None:
-        """A whole copy, as of now, in a new file of our user's alone."""
-        with wrap_errors(self.path):
-            os.close(_open_private(path))
-            self._connection().execute("VACUUM INTO :path", {"path": str(path)})
-
-    def back_up(self, path: Path) -> None:
-        """A whole copy in the place of an older one, which stays if this fails."""
-        with wrap_errors(path):
-            if path.exists() and os.path.samefile(path, self.path):
-                raise StorageError(f"{path} is the database itself")
-            fresh = path.with_name(path.name + ".new")
-            fresh.unlink(missing_ok=True)
-        self.copy_to(fresh)
-        with wrap_errors(path):
-            with open(fresh, "rb") as file:
-                os.fsync(file.fileno())
-            os.replace(fresh, path)
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
@@ -234,44 +170,25 @@ class Database:
                     ) from None
                 time.sleep(LOCK_AGAIN_S)
 
-    def _connection(self) -> sqlite3.Connection:
-        connection = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = sqlite3.connect(
-                self.path,
-                timeout=BUSY_TIMEOUT_S,
-                isolation_level=None,
-                check_same_thread=False,  # only close() crosses threads
-            )
-            connection.row_factory = sqlite3.Row
-            connection.execute("PRAGMA foreign_keys = ON")
-            connection.execute("PRAGMA synchronous = FULL")
-            self._local.connection = connection
-            self._all.append(connection)
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self.path,
+            timeout=BUSY_TIMEOUT_S,
+            isolation_level=None,
+            check_same_thread=False,  # only close() crosses threads
+        )
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA synchronous = FULL")
         return connection
 
     def _migrate(self) -> None:
         connection = self._connection()
         # All of it under the lock: switching to WAL does not wait for another process.
         with self._write_lock():
-            version = self._check_ours(connection)
+            version = self.version()
             connection.execute("PRAGMA journal_mode = WAL")
             for number in range(version, VERSION):
                 _step(connection, number)
-
-    def _check_ours(self, connection: sqlite3.Connection) -> int:
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        (application,) = connection.execute("PRAGMA application_id").fetchone()
-        tables = connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchall()
-        is_new = not (version or application or tables)
-        if application != APPLICATION_ID and not is_new:
-            raise WrongDatabase(f"{self.path} belongs to another program")
-        if version > VERSION:
-            raise WrongDatabase(
-                f"{self.path} was written by a newer airbot (version {version} of its "
-                f"tables, this one knows {VERSION}): install that airbot again"
-            )
-        return int(version)
 
 
 class Transaction:
@@ -311,11 +228,6 @@ class Write(Generic[T]):
         if self._error is not None:
             raise self._error
         return cast(T, self._done)
-
-
-def _open_private(path: Path) -> int:
-    """Open for writing, made for our user alone: -wal and -shm copy the mode."""
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
 
 def _step(connection: sqlite3.Connection, number: int) -> None:
