@@ -252,6 +252,9 @@ class Session:
     def site_time(self, now: datetime) -> datetime:
         return now + timedelta(seconds=self.clock_offset_s)
 
+    def in_words(self) -> str:
+        return f"session {self.state}: {self.sentence}"
+
     @property
     def person_needed(self) -> bool:
         """Does Airbnb wait for a person, so that nothing goes on by itself?"""

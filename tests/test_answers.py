@@ -62,14 +62,14 @@ def test_a_text_that_cannot_be_typed_leaves_nothing_behind(
 ) -> None:
     with pytest.raises(ReplyRefused):
         room.answers.reply(room.turn, text, "AI", LOG, "msg_1")
-    assert room.storage.outbox.counts() == {} and room.seen_when_woken == []
+    assert room.storage.shown.reply_counts() == {} and room.seen_when_woken == []
     assert room.storage.calls.get("msg_1") is None
 
 
 def test_a_call_that_comes_again_is_told_what_it_led_to(room: Room) -> None:
     first = room.answers.ignore(room.turn, LOG, "msg_1")
     assert room.answers.reply(room.turn, "Yes.", "AI", LOG, "msg_1") == first
-    assert room.storage.outbox.counts() == {}
+    assert room.storage.shown.reply_counts() == {}
 
 
 def test_a_reply_that_is_queued_is_not_ignored_any_more(room: Room) -> None:

@@ -387,7 +387,7 @@ def test_a_callback_before_the_posts_own_reply_wins(
     server.stop()
     assert world.turn.status == TurnStatus.ANSWERED
     assert world.reply.message == "by callback"
-    assert storage.outbox.counts() == {"pending": 1}
+    assert storage.shown.reply_counts() == {"pending": 1}
 
 
 class CallsBackFirst(DemoAI):

@@ -194,6 +194,13 @@ def test_lists_do_not_let_a_guest_write_to_the_terminal(storage, airbot):
     assert "\x1b" not in airbot("messages")[1]
 
 
+def test_what_people_wrote_is_not_in_what_a_log_would_show_of_a_line(storage):
+    reply_in(storage, "pending")
+    (text,), (reply,) = storage.shown.messages(9), storage.shown.replies(9)
+    assert (text.body, reply.message) == ("Is parking free?", "Yes.")
+    assert "parking" not in repr(text) and "Yes." not in repr(reply)
+
+
 @pytest.mark.parametrize("command", ["status", "messages", "outbox"])
 def test_json_is_json(storage, airbot, command):
     reply_in(storage, "sent")

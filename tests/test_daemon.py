@@ -164,7 +164,7 @@ def test_what_a_death_left_is_settled_before_the_whole_inbox_is_read(
     settled = {}
     site.on(
         "thread_read",
-        lambda thread: settled.setdefault(thread.number, storage.outbox.counts()),
+        lambda thread: settled.setdefault(thread.number, storage.shown.reply_counts()),
     )
     airbot = daemon()
     wait_for(lambda: len(settled) == 5)
@@ -307,12 +307,12 @@ def test_after_reconnect_young_replies_go_out_and_old_ones_are_cancelled(
     for question in ai.asked:
         ai.call_back(question)
     storage = Storage(tmp_path / "airbot.db")
-    assert storage.outbox.counts() == {"pending": 2}
+    assert storage.shown.reply_counts() == {"pending": 2}
     site.clock_offset_s = 1200.0
     window = run("reconnect")
     site.person_is_there = True
     assert window.wait(timeout=40) == 0
-    wait_for(lambda: storage.outbox.counts() == {"sent": 1, "cancelled": 1})
+    wait_for(lambda: storage.shown.reply_counts() == {"sent": 1, "cancelled": 1})
     assert replies(site, young) and not replies(site, old)
     (cancelled,) = storage.outbox.with_status("cancelled")
     assert cancelled.last_error == "older than 12 h"

@@ -664,14 +664,14 @@ def test_a_backup_and_the_way_back_work_as_printed(
     )
     desk.run(backup)
     assert (tmp_path / "backup.db").stat().st_mode & 0o777 == 0o600
-    before = storage.desk.counts()
+    before = storage.shown.reply_counts()
     (reply,) = storage.outbox.with_status("uncertain")
     storage.desk.resolve_reply(reply.id, False, utcnow())
-    assert storage.desk.counts() != before
+    assert storage.shown.reply_counts() != before
     storage.close()
     desk.run(restore)
     again = Storage(storage.path)
-    assert again.desk.counts() == before
+    assert again.shown.reply_counts() == before
     again.close()
 
 

@@ -868,7 +868,7 @@ def test_after_a_start_the_page_is_loaded_once_and_all_rows_are_asked_for(
     desk.airbnb = FakeAirbnb(desk.site)
     restarted(desk, make_config)
     desk.later(0)
-    assert desk.storage.outbox.counts() == {"sent": 5}
+    assert desk.storage.shown.reply_counts() == {"sent": 5}
     assert desk.airbnb.calls.count("open_thread") == 1
 
 

@@ -561,7 +561,7 @@ def test_a_call_that_fails_may_come_again(storage: Storage) -> None:
 
     with pytest.raises(RuntimeError):
         storage.once("msg_1", answer)
-    assert storage.outbox.counts() == {}
+    assert storage.shown.reply_counts() == {}
     assert storage.once("msg_1", lambda: Answered(reply_to(storage), None)).reply
 
 

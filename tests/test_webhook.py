@@ -114,7 +114,7 @@ class Api:
         return self.storage.outbox.get(id_)
 
     def rows(self) -> int:
-        return sum(self.storage.outbox.counts().values())
+        return sum(self.storage.shown.reply_counts().values())
 
 
 class Switch:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
+from airbot.cli import as_json
 from airbot.cli import show
 from airbot.config import Config
 from airbot.exceptions import StorageError
@@ -16,7 +17,7 @@ from airbot.models import Reply
 from airbot.models import utcnow
 from airbot.storage import Storage
 from airbot.storage import View
-from airbot.storage.desk import SHORT_ID
+from airbot.storage.overview import SHORT_ID
 
 DONE, PERSON = 0, 77
 
@@ -37,22 +38,22 @@ def _check_there(path: Path) -> None:
 def status(config: Config, parsed: argparse.Namespace) -> int:
     now = utcnow()
     with _opened(config) as storage:
-        shown = show.status(storage, now)
-    _print(parsed, shown, show.status_lines(shown, now))
-    return PERSON if shown["person_needed"] else DONE
+        shown = storage.shown.overview(now)
+    _print(parsed, as_json.status(shown), show.status_lines(shown, now))
+    return PERSON if shown.session.person_needed else DONE
 
 
 def messages(config: Config, parsed: argparse.Namespace) -> int:
     with _opened(config) as storage:
-        rows = storage.desk.messages(parsed.limit)
-    _print(parsed, rows, show.message_lines(rows))
+        lines = storage.shown.messages(parsed.limit)
+    _print(parsed, as_json.messages(lines), show.message_lines(lines))
     return DONE
 
 
 def outbox(config: Config, parsed: argparse.Namespace) -> int:
     with _opened(config) as storage:
-        rows = storage.desk.replies(parsed.limit)
-    _print(parsed, rows, show.outbox_lines(rows))
+        lines = storage.shown.replies(parsed.limit)
+    _print(parsed, as_json.outbox(lines), show.outbox_lines(lines))
     return DONE
 
 
@@ -90,9 +91,8 @@ def outbox_resolve(config: Config, parsed: argparse.Namespace) -> int:
         return _said(storage.desk.resolve_reply(parsed.id, parsed.sent, utcnow()))
 
 
-def _print(parsed: argparse.Namespace, shown: object, lines: Iterator[str]) -> None:
-    """What was looked at, in words or, with --json, as it is."""
-    print(show.as_json(shown) if parsed.json else "\n".join(lines))
+def _print(parsed: argparse.Namespace, values: str, words: Iterator[str]) -> None:
+    print(values if parsed.json else "\n".join(words))
 
 
 def _said(reply: Reply) -> int:

@@ -51,8 +51,7 @@ def run_dry(
 
 
 def _would_do(storage: Storage) -> list[str]:
-    session = storage.session.get()
-    lines = [f"session {session.state}: {session.sentence}"]
+    lines = [storage.session.get().in_words()]
     for question in storage.turns.open_questions():
         count = len(question.texts)
         lines.append(

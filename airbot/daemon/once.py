@@ -14,6 +14,7 @@ from airbot.daemon.parts import running_parts
 from airbot.models import SessionState
 from airbot.models import utcnow
 from airbot.storage import Storage
+from airbot.storage.overview import in_words
 
 DONE, TRY_AGAIN, PERSON = 0, 1, 77
 ASK_THREADS = 4
@@ -72,12 +73,10 @@ def _send(parts: Parts) -> None:
 
 
 def _summary(parts: Parts) -> str:
-    session = parts.storage.session.get()
-    counts = parts.storage.outbox.counts()
-    shown = ", ".join(f"{n} {status}" for status, n in sorted(counts.items()))
-    read = {row["job"]: row["outcome"] for row in parts.storage.desk.cycles()}
-    sync = read.get("sync", "not read")
-    return f"airbot: session {session.state}; {sync}; outbox: {shown or 'empty'}"
+    shown = parts.storage.shown.overview(utcnow())
+    sync = shown.cycles["sync"].outcome if "sync" in shown.cycles else "not read"
+    replies = in_words(shown.replies, none="empty")
+    return f"airbot: session {shown.session.state}; {sync}; outbox: {replies}"
 
 
 def exit_code(storage: Storage, read: bool) -> int:

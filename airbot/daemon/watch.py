@@ -73,8 +73,8 @@ class Watch:
 
     def _status(self) -> str:
         session = self._parts.storage.session.get()
-        pending = self._parts.storage.outbox.counts().get("pending", 0)
-        return f"session {session.state}: {session.sentence}; {pending} replies pending"
+        pending = self._parts.storage.shown.reply_counts().get("pending", 0)
+        return f"{session.in_words()}; {pending} replies pending"
 
     def _prune(self) -> None:
         """Once a day: forget what is older than storage.keep_days."""
@@ -91,6 +91,6 @@ class Watch:
             return
         self._repeat_at = time.monotonic() + REPEAT_S
         session = self._parts.storage.session.get()
-        waiting = self._parts.storage.desk.waiting(session, self._now())
+        waiting = self._parts.storage.shown.waiting(session, self._now())
         for item in waiting:
             logger.error("waits for a person: %s; %s", item.what, item.command)

@@ -7,7 +7,8 @@
     storage.outbox    replies, the table `queue_outbox`
     storage.session   how we stand with Airbnb
     storage.calls     signed calls of the AI, so that each counts once
-    storage.desk      what people see and do at the command line
+    storage.desk      what a person does at the command line
+    storage.shown     what people are shown
 
     View(path)        only looks, and makes copies
 
@@ -31,6 +32,7 @@ from airbot.storage.database import Database
 from airbot.storage.desk import Desk
 from airbot.storage.inbox import Inbox
 from airbot.storage.outbox import Outbox
+from airbot.storage.overview import Shown
 from airbot.storage.readings import Readings
 from airbot.storage.session import SessionStore
 from airbot.storage.turns import Turns
@@ -52,6 +54,7 @@ class Storage:
         self.session = SessionStore(self.db)
         self.desk = Desk(self.db)
         self.calls = Calls(self.db)
+        self.shown = Shown(self.db)
 
     def once(self, call_id: str, act: Callable[[], Answered]) -> Answered:
         """What a call led to; one that comes again leads to nothing new.

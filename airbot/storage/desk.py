@@ -1,4 +1,4 @@
-"""What a person at the command line sees and does; beside a running daemon or without.
+"""What a person at the command line does; beside a running daemon or without.
 
 Each verb looks at the row and changes it in one transaction: what `policy.verbs`
 refuses raises VerbRefused with the reason, and nothing is changed.
@@ -9,105 +9,31 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 from datetime import datetime
-from datetime import timedelta
 
 from airbot.exceptions import VerbRefused
 from airbot.models import Reply
 from airbot.models import ReplyStatus
-from airbot.models import Session
 from airbot.models import Turn
 from airbot.models import TurnStatus
-from airbot.models import Waiting
 from airbot.policy import verbs
 from airbot.policy.proof import normalise
 from airbot.policy.states import By
 from airbot.storage.database import Database
 from airbot.storage.database import Transaction
-from airbot.storage.database import to_text
 from airbot.storage.moves import move_reply
 from airbot.storage.moves import move_turn
 from airbot.storage.moves import reply_from_row
 from airbot.storage.moves import turn_from_row
 from airbot.storage.moves import turn_under_way
 
-SHORT_ID = 8
 RETRY = "a person said: retry"
-FAILED_TURNS_SHOWN = timedelta(days=1)
 
 
 class Desk:
-    """Lists and verbs for people."""
+    """The verbs."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
-
-    # What a person sees
-
-    def counts(self) -> dict[str, dict[str, int]]:
-        """How many turns and replies are in which state."""
-        return {
-            table: {
-                row["status"]: row["n"]
-                for row in self._db.read(
-                    f"SELECT status, COUNT(*) AS n FROM {table} GROUP BY status"
-                )
-            }
-            for table in ("turns", "queue_outbox")
-        }
-
-    def cycles(self) -> list[dict[str, object]]:
-        """The last SYNC and SEND: when, how long they took, what came of them."""
-        return [dict(row) for row in self._db.read("SELECT * FROM cycles ORDER BY job")]
-
-    def messages(self, limit: int) -> list[dict[str, object]]:
-        """The newest guest texts, and what became of each and why."""
-        rows = self._db.read(
-            """
-            SELECT m.id, m.thread_id, m.turn_id, m.sender, m.body, m.sent_at,
-                   t.status AS turn_status, t.reason AS turn_reason,
-                   h.reason AS thread_reason, o.id AS outbox_id,
-                   o.status AS reply_status, o.last_error AS reply_reason
-            FROM messages m JOIN threads h ON h.id = m.thread_id
-            LEFT JOIN turns t ON t.id = m.turn_id
-            LEFT JOIN queue_outbox o ON o.turn_id = t.id
-            WHERE m.direction = 'inbound' AND m.kind = 'text'
-            ORDER BY m.sent_at DESC, m.position DESC LIMIT :limit
-            """,
-            {"limit": limit},
-        )
-        return [dict(row) for row in rows]
-
-    def replies(self, limit: int) -> list[dict[str, object]]:
-        """The queue, newest first."""
-        rows = self._db.read(
-            """
-            SELECT o.id, o.thread_id, o.turn_id, h.title, o.message, o.status,
-                   o.attempts, o.created_at, o.next_attempt_at, o.send_started_at,
-                   o.processed_at, o.site_message_id, o.parked, o.last_error
-            FROM queue_outbox o LEFT JOIN threads h ON h.id = o.thread_id
-            ORDER BY o.rowid DESC LIMIT :limit
-            """,
-            {"limit": limit},
-        )
-        return [dict(row) for row in rows]
-
-    def waiting(self, session: Session, now: datetime) -> list[Waiting]:
-        """What only a person can settle: the session, parked and failed replies."""
-        waiting = []
-        if session.person_needed:
-            waiting.append(Waiting(session.sentence, "airbot reconnect"))
-        replies = self._db.read("""
-            SELECT * FROM queue_outbox WHERE status = 'uncertain' AND parked
-                OR status = 'failed' ORDER BY created_at
-            """)
-        waiting += [_waiting_reply(reply_from_row(row)) for row in replies]
-        turns = self._db.read(
-            "SELECT * FROM turns WHERE status = 'failed' AND changed_at > :since",
-            {"since": to_text(now - FAILED_TURNS_SHOWN)},
-        )
-        return waiting + [_waiting_turn(turn_from_row(row)) for row in turns]
-
-    # What a person does
 
     def retry_reply(
         self, id_: str, oldest: datetime, old_ok: bool, now: datetime
@@ -194,21 +120,6 @@ class Desk:
             # Known as ours, it is not taken for a person's answer to later texts.
             found = _stands_as(tx, reply) if to == ReplyStatus.SENT else None
             return _moved(tx, reply, to, reason, now, parked=0, site_message_id=found)
-
-
-def _waiting_reply(reply: Reply) -> Waiting:
-    id_ = reply.id[:SHORT_ID]
-    verb = f"retry {id_} (or cancel {id_})"
-    if reply.status == ReplyStatus.UNCERTAIN:
-        verb = f"resolve {id_} --sent (or --not-sent)"
-    what = f"reply {id_} is {reply.status}: {reply.last_error}"
-    return Waiting(what, f"airbot outbox {verb}")
-
-
-def _waiting_turn(turn: Turn) -> Waiting:
-    id_ = turn.id[:SHORT_ID]
-    what = f"turn {id_} is {turn.status}: {turn.reason}"
-    return Waiting(what, f"airbot messages retry {id_}")
 
 
 def _one(tx: Transaction, table: str, id_: str) -> sqlite3.Row:

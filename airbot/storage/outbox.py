@@ -242,12 +242,6 @@ class Outbox:
         )
         return frozenset(row["site_message_id"] for row in rows)
 
-    def counts(self) -> dict[str, int]:
-        rows = self._db.read(
-            "SELECT status, COUNT(*) AS n FROM queue_outbox GROUP BY status"
-        )
-        return {row["status"]: row["n"] for row in rows}
-
 
 def _enqueue(
     tx: Transaction, turn: Turn, message: str, sender: str, now: datetime

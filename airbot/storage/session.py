@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from datetime import datetime
 
 from airbot.models import Session
@@ -20,15 +21,7 @@ class SessionStore:
 
     def get(self) -> Session:
         (row,) = self._db.read("SELECT * FROM session")
-        return Session(
-            state=SessionState(row["state"]),
-            since=to_time(row["since"]),
-            sentence=row["sentence"],
-            tries=row["tries"],
-            next_try_at=to_time_or_none(row["next_try_at"]),
-            account_id=row["account_id"],
-            clock_offset_s=row["clock_offset_s"],
-        )
+        return session_from_row(row)
 
     def set_state(
         self,
@@ -103,3 +96,15 @@ class SessionStore:
                     "outcome": outcome,
                 },
             )
+
+
+def session_from_row(row: sqlite3.Row) -> Session:
+    return Session(
+        state=SessionState(row["state"]),
+        since=to_time(row["since"]),
+        sentence=row["sentence"],
+        tries=row["tries"],
+        next_try_at=to_time_or_none(row["next_try_at"]),
+        account_id=row["account_id"],
+        clock_offset_s=row["clock_offset_s"],
+    )

@@ -69,7 +69,7 @@ def _leave_unsettled(site: AirbnbSite, folder: Path) -> None:
 def _settled_at(folder: Path) -> float:
     storage = Storage(folder / "airbot.db")
     try:
-        wait_for(lambda: storage.outbox.counts().get("sent") == ROWS, 0.02)
+        wait_for(lambda: storage.shown.reply_counts().get("sent") == ROWS, 0.02)
         return time.monotonic()
     finally:
         storage.close()

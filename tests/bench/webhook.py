@@ -44,7 +44,7 @@ def measure() -> Iterator[Figure]:
             bare.append(other.apply(call_all, (theirs.port, run)))
         for server in (ours, theirs):
             server.stop()
-        assert storage.outbox.counts() == {"pending": RUNS * CALLERS * CALLS}
+        assert storage.shown.reply_counts() == {"pending": RUNS * CALLERS * CALLS}
         storage.close()
     name, other_name = "durable answers a second", "without a database"
     yield figure(name, stored, "/s", bare, other_name, "at least 0.6")

@@ -1,0 +1,213 @@
+"""What people are shown, as plain values; the commands put them into words or JSON.
+
+All of it can be had from a database that is only looked at.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass
+from dataclasses import field
+from datetime import datetime
+from datetime import timedelta
+
+from airbot.models import Reply
+from airbot.models import ReplyStatus
+from airbot.models import Session
+from airbot.models import Turn
+from airbot.models import TurnStatus
+from airbot.models import Waiting
+from airbot.storage.database import to_text
+from airbot.storage.database import to_time
+from airbot.storage.database import to_time_or_none
+from airbot.storage.moves import reply_from_row
+from airbot.storage.moves import turn_from_row
+from airbot.storage.session import session_from_row
+from airbot.storage.view import Readable
+
+SHORT_ID = 8
+FAILED_TURNS_SHOWN = timedelta(days=1)
+Counts = Mapping[str, int]  # by status
+
+
+@dataclass(frozen=True)
+class Cycle:
+    """The last run of SYNC or SEND."""
+
+    started_at: datetime
+    took_ms: int
+    outcome: str
+
+
+@dataclass(frozen=True)
+class Overview:
+    """How we stand with Airbnb, what is under way, and what waits for a person."""
+
+    session: Session
+    cycles: Mapping[str, Cycle]  # by job
+    turns: Counts
+    replies: Counts
+    waiting: tuple[Waiting, ...]
+
+
+@dataclass(frozen=True)
+class MessageLine:
+    """A guest text, what became of it and why."""
+
+    id: str
+    thread_id: str
+    turn_id: str | None
+    sender: str
+    body: str | None = field(repr=False)
+    sent_at: datetime
+    turn_status: TurnStatus | None
+    turn_reason: str | None
+    thread_reason: str | None
+    outbox_id: str | None
+    reply_status: ReplyStatus | None
+    reply_reason: str | None
+
+
+@dataclass(frozen=True)
+class OutboxLine:
+    """A reply, what became of it and why; `title` names the conversation."""
+
+    id: str
+    thread_id: str
+    turn_id: str | None
+    title: str | None
+    message: str = field(repr=False)
+    status: ReplyStatus
+    attempts: int
+    created_at: datetime
+    next_attempt_at: datetime | None
+    send_started_at: datetime | None
+    processed_at: datetime | None
+    site_message_id: str | None
+    parked: bool
+    last_error: str | None
+
+
+class Shown:
+    """The values above, as of now."""
+
+    def __init__(self, db: Readable) -> None:
+        self._db = db
+
+    def overview(self, now: datetime) -> Overview:
+        (row,) = self._db.read("SELECT * FROM session")
+        session = session_from_row(row)
+        return Overview(
+            session=session,
+            cycles=self._cycles(),
+            turns=self._counts("turns"),
+            replies=self.reply_counts(),
+            waiting=tuple(self.waiting(session, now)),
+        )
+
+    def reply_counts(self) -> Counts:
+        return self._counts("queue_outbox")
+
+    def waiting(self, session: Session, now: datetime) -> list[Waiting]:
+        """What only a person can settle: the session, parked and failed replies."""
+        waiting = []
+        if session.person_needed:
+            waiting.append(Waiting(session.sentence, "airbot reconnect"))
+        replies = self._db.read("""
+            SELECT * FROM queue_outbox WHERE status = 'uncertain' AND parked
+                OR status = 'failed' ORDER BY created_at
+            """)
+        waiting += [_waiting_reply(reply_from_row(row)) for row in replies]
+        turns = self._db.read(
+            "SELECT * FROM turns WHERE status = 'failed' AND changed_at > :since",
+            {"since": to_text(now - FAILED_TURNS_SHOWN)},
+        )
+        return waiting + [_waiting_turn(turn_from_row(row)) for row in turns]
+
+    def messages(self, limit: int) -> list[MessageLine]:
+        """The newest guest texts, and what became of each and why."""
+        rows = self._db.read(
+            """
+            SELECT m.id, m.thread_id, m.turn_id, m.sender, m.body, m.sent_at,
+                   t.status AS turn_status, t.reason AS turn_reason,
+                   h.reason AS thread_reason, o.id AS outbox_id,
+                   o.status AS reply_status, o.last_error AS reply_reason
+            FROM messages m JOIN threads h ON h.id = m.thread_id
+            LEFT JOIN turns t ON t.id = m.turn_id
+            LEFT JOIN queue_outbox o ON o.turn_id = t.id
+            WHERE m.direction = 'inbound' AND m.kind = 'text'
+            ORDER BY m.sent_at DESC, m.position DESC LIMIT :limit
+            """,
+            {"limit": limit},
+        )
+        return [_message_line(row) for row in rows]
+
+    def replies(self, limit: int) -> list[OutboxLine]:
+        """The queue, newest first."""
+        rows = self._db.read(
+            """
+            SELECT o.id, o.thread_id, o.turn_id, h.title, o.message, o.status,
+                   o.attempts, o.created_at, o.next_attempt_at, o.send_started_at,
+                   o.processed_at, o.site_message_id, o.parked, o.last_error
+            FROM queue_outbox o LEFT JOIN threads h ON h.id = o.thread_id
+            ORDER BY o.rowid DESC LIMIT :limit
+            """,
+            {"limit": limit},
+        )
+        return [_outbox_line(row) for row in rows]
+
+    def _cycles(self) -> dict[str, Cycle]:
+        rows = self._db.read("SELECT * FROM cycles ORDER BY job")
+        return {row["job"]: _cycle(row) for row in rows}
+
+    def _counts(self, table: str) -> Counts:
+        rows = self._db.read(
+            f"SELECT status, COUNT(*) AS n FROM {table} GROUP BY status"
+        )
+        return {row["status"]: row["n"] for row in rows}
+
+
+def in_words(counts: Counts, none: str) -> str:
+    return ", ".join(f"{n} {status}" for status, n in sorted(counts.items())) or none
+
+
+def _waiting_reply(reply: Reply) -> Waiting:
+    id_ = reply.id[:SHORT_ID]
+    verb = f"retry {id_} (or cancel {id_})"
+    if reply.status == ReplyStatus.UNCERTAIN:
+        verb = f"resolve {id_} --sent (or --not-sent)"
+    what = f"reply {id_} is {reply.status}: {reply.last_error}"
+    return Waiting(what, f"airbot outbox {verb}")
+
+
+def _waiting_turn(turn: Turn) -> Waiting:
+    id_ = turn.id[:SHORT_ID]
+    what = f"turn {id_} is {turn.status}: {turn.reason}"
+    return Waiting(what, f"airbot messages retry {id_}")
+
+
+def _cycle(row: sqlite3.Row) -> Cycle:
+    return Cycle(to_time(row["started_at"]), row["took_ms"], row["outcome"])
+
+
+def _message_line(row: sqlite3.Row) -> MessageLine:
+    turn, reply = row["turn_status"], row["reply_status"]
+    values = {
+        "sent_at": to_time(row["sent_at"]),
+        "turn_status": TurnStatus(turn) if turn else None,
+        "reply_status": ReplyStatus(reply) if reply else None,
+    }
+    return MessageLine(**{**dict(row), **values})
+
+
+def _outbox_line(row: sqlite3.Row) -> OutboxLine:
+    values = {
+        "status": ReplyStatus(row["status"]),
+        "created_at": to_time(row["created_at"]),
+        "next_attempt_at": to_time_or_none(row["next_attempt_at"]),
+        "send_started_at": to_time_or_none(row["send_started_at"]),
+        "processed_at": to_time_or_none(row["processed_at"]),
+        "parked": bool(row["parked"]),
+    }
+    return OutboxLine(**{**dict(row), **values})
