@@ -15,12 +15,12 @@ from pathlib import Path
 import crash
 
 from airbot import cli
-from airbot.daemon import Daemon
-from airbot.daemon import run_dry
-from airbot.daemon import run_once
-from airbot.daemon import run_reconnect
-from airbot.daemon import run_remote
+from airbot.daemon.dry_run import run_dry
+from airbot.daemon.once import run_once
 from airbot.daemon.parts import Parts
+from airbot.daemon.reconnect import run_reconnect
+from airbot.daemon.reconnect import run_remote
+from airbot.daemon.service import Daemon
 from airbot.logs import start_logging
 from airbot.sandbox.demo import LOOPBACK_ONLY
 from airbot.sandbox.demo import sandbox_config

@@ -215,10 +215,11 @@ def test_a_look_works_without_a_database_and_makes_none(folder, airbot, command)
     assert not (folder / "airbot.db").exists()
 
 
-def test_help_starts_without_what_it_does_not_need():
+@pytest.mark.parametrize("command", ["--help", "status", "messages", "outbox"])
+def test_a_look_starts_without_what_it_does_not_need(storage, command):
     script = (
         "import sys; from airbot.cli import main\n"
-        "try: main(['--help'])\n"
+        f"try: main(['{command}'])\n"
         "except SystemExit: pass\n"
         "print(sorted({'playwright', 'apscheduler', 'bottle', 'requests'}"
         " & {m.split('.')[0] for m in sys.modules}))"

@@ -19,8 +19,8 @@ from airbot.airbnb import site as verbs
 from airbot.browser import Browser
 from airbot.browser import processes
 from airbot.config import Config
-from airbot.daemon import Daemon
 from airbot.daemon.gate import Gate
+from airbot.daemon.service import Daemon
 from airbot.models import SessionState
 from airbot.models import utcnow
 from airbot.sandbox.site import AirbnbSite

@@ -16,8 +16,8 @@ import pytest
 import requests
 
 from airbot.browser import processes
-from airbot.daemon import Daemon
 from airbot.daemon.parts import running_parts
+from airbot.daemon.service import Daemon
 from airbot.locks import database_lock
 from airbot.locks import profile_lock
 from airbot.models import utcnow

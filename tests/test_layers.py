@@ -55,6 +55,16 @@ SITE_WORDS = {
     "viaduct": {"airbnb"},
     "airbnb.com": {"airbnb", "config"},
 }
+# Made in one place: a second would forget whose files they are, or which lock.
+MADE_IN = {
+    "profile_lock": "daemon/opening.py",
+    "database_lock": "daemon/opening.py",
+    "reconnect_lock": "daemon/opening.py",
+    "Storage": "daemon/opening.py",
+    "View": "daemon/opening.py",
+    "Browser": "daemon/parts.py",
+    "Airbnb": "daemon/parts.py",
+}
 
 
 def room_of(file: Path) -> str:
@@ -70,6 +80,17 @@ def imports(file: Path) -> Iterator[str]:
             assert node.level == 0, f"{file.name} has a relative import"
             yield node.module or ""
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def calls(file: Path) -> set[str]:
+    """The names of all that a file calls."""
+    called = {
+        node.func
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+    }
+    names = {func.id for func in called if isinstance(func, ast.Name)}
+    return names | {func.attr for func in called if isinstance(func, ast.Attribute)}
 
 
 def rooms_used_by(file: Path) -> set[str]:
@@ -131,6 +152,12 @@ def test_an_outside_package_is_used_in_its_room_alone(package: str) -> None:
         if name.split(".")[0] == package
     }
     assert users and users <= ALONE[package]
+
+
+@pytest.mark.parametrize("name", MADE_IN)
+def test_a_lock_a_database_a_browser_is_made_in_one_place_alone(name: str) -> None:
+    makers = {str(file.relative_to(PACKAGE)) for file in FILES if name in calls(file)}
+    assert makers == {MADE_IN[name]}
 
 
 @pytest.mark.parametrize("word", SITE_WORDS)

@@ -16,7 +16,7 @@ import pytest
 from airbot import cli
 from airbot import private
 from airbot.config import Config
-from airbot.daemon.parts import close_to_others
+from airbot.daemon.opening import close_to_others
 from airbot.locks import database_lock
 from airbot.logs import LOG_FILES
 from airbot.sandbox.ai import DemoAI

@@ -71,13 +71,17 @@ def _run(parsed: argparse.Namespace) -> int:
     if parsed.dry_run and not parsed.once:
         raise ConfigError(["--dry-run goes with --once"])
     config = _config(parsed)
-    from airbot import daemon
-
     if parsed.dry_run:
-        return daemon.run_dry(config)
+        from airbot.daemon.dry_run import run_dry
+
+        return run_dry(config)
     if parsed.once:
-        return _end_now(daemon.run_once(config, parsed.wait))
-    return _end_now(daemon.Daemon(config).run())
+        from airbot.daemon.once import run_once
+
+        return _end_now(run_once(config, parsed.wait))
+    from airbot.daemon.service import Daemon
+
+    return _end_now(Daemon(config).run())
 
 
 def _end_now(code: int) -> int:
@@ -120,11 +124,11 @@ def _reconnect(parsed: argparse.Namespace) -> int:
     if parsed.i_have_tls and not parsed.remote:
         raise ConfigError(["--i-have-tls goes with --remote"])
     config = _config(parsed)
-    from airbot import daemon
+    from airbot.daemon import reconnect
 
     if parsed.remote:
-        return daemon.run_remote(config, tls=parsed.i_have_tls)
-    return daemon.run_reconnect(config)
+        return reconnect.run_remote(config, tls=parsed.i_have_tls)
+    return reconnect.run_reconnect(config)
 
 
 def _install_browser(parsed: argparse.Namespace) -> int:

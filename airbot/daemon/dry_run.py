@@ -6,20 +6,12 @@ types nothing.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
-from contextlib import closing
-from pathlib import Path
 
-from airbot.airbnb import Airbnb
 from airbot.config import Config
-from airbot.daemon.gate import Gate
 from airbot.daemon.once import exit_code
-from airbot.daemon.parts import make_browser
-from airbot.locks import profile_lock
+from airbot.daemon.parts import dry_parts
 from airbot.storage import Storage
-from airbot.storage import View
-from airbot.sync import Syncer
 
 
 def run_dry(
@@ -28,26 +20,11 @@ def run_dry(
     say: Callable[[str], None] = print,
 ) -> int:
     """Read the inbox into a copy and say what would follow; the exit code."""
-    lock = profile_lock(config.airbnb.session_dir)
-    lock.acquire()
-    with tempfile.TemporaryDirectory(prefix="airbot-dry-run-") as folder:
-        copy = Path(folder) / "copy.db"
-        if config.storage.path.exists():
-            with closing(View(config.storage.path)) as original:
-                original.copy_to(copy)
-        storage = Storage(copy)
-        browser = make_browser(config, browser_arguments)
-        try:
-            syncer = Syncer(storage, Airbnb(browser, config.airbnb.base_url), config)
-            gate = Gate(storage, browser)
-            read = gate.run("sync", syncer.run, patient=False)
-            for line in _would_do(storage):
-                say(line)
-            return exit_code(storage, read)
-        finally:
-            browser.close()
-            storage.close()
-            lock.release()
+    with dry_parts(config, browser_arguments) as parts:
+        read = parts.gate.run("sync", parts.syncer.run, patient=False)
+        for line in _would_do(parts.storage):
+            say(line)
+        return exit_code(parts.storage, read)
 
 
 def _would_do(storage: Storage) -> list[str]:

@@ -13,34 +13,27 @@ import os
 import socket
 from collections.abc import Callable
 from collections.abc import Iterator
-from contextlib import ExitStack
 from contextlib import contextmanager
-from math import inf
 
 from airbot.airbnb import Airbnb
-from airbot.browser import Browser
 from airbot.config import Config
 from airbot.config import is_loopback
 from airbot.daemon.once import PERSON
-from airbot.daemon.parts import close_to_others
+from airbot.daemon.parts import SiteParts
+from airbot.daemon.parts import parts_for_a_person
 from airbot.exceptions import AirbotError
 from airbot.exceptions import ChallengeShown
 from airbot.exceptions import ConfigError
 from airbot.exceptions import LoginRequired
 from airbot.exceptions import SiteChanged
-from airbot.locks import profile_lock
-from airbot.locks import reconnect_lock
 from airbot.models import InboxPage
 from airbot.models import SessionState
 from airbot.models import utcnow
 from airbot.remote import Remote
 from airbot.remote import Screen
 from airbot.remote import Show
-from airbot.storage import Storage
 from airbot.web.server import Server
 
-STEP_ASIDE_S = 30.0  # the daemon closes its browser first
-PROBING_S = 2.0  # the daemon looks at the lock now and then
 LOOK_EVERY_S = 1.0
 SETTLED_LOOKS = 3  # a page without login or check, so often in a row, is the end of it
 NOBODY_S = 15 * 60.0
@@ -64,15 +57,14 @@ def run_reconnect(
     Raises ConfigError where there is no display or the profile is another user's,
     AlreadyRunning, SiteUnavailable when the window was closed.
     """
-    close_to_others(config)
     if not headless:
         _check_display()
-    with _profile(config, headless, browser_arguments) as (storage, browser):
-        site = Airbnb(browser, config.airbnb.base_url)
+    with parts_for_a_person(config, headless, browser_arguments) as parts:
+        site = parts.site
         site.show_inbox()
         say("A window shows Airbnb: log in there, or pass its check.")
         page = _wait_for_person(site, lambda: site.rest(LOOK_EVERY_S))
-        _welcome_back(storage, browser, page, say)
+        _welcome_back(parts, page, say)
     return 0
 
 
@@ -87,25 +79,24 @@ def run_remote(
     Raises ConfigError where the page would be open to a network without `tls`,
     AlreadyRunning, CannotListen, SiteUnavailable when the browser died.
     """
-    close_to_others(config)
     host = config.reconnect.host
     if not is_loopback(host) and not tls:
         raise ConfigError([_no_tls(host)])
     screen = Screen()
     with (
-        _profile(config, True, browser_arguments) as (storage, browser),
+        parts_for_a_person(config, True, browser_arguments) as parts,
         _served(config, screen, tls) as invitation,
     ):
-        site = Airbnb(browser, config.airbnb.base_url)
-        site.show_inbox()
+        parts.site.show_inbox()
         for line in invitation:
             say(line)
         try:
-            page = _wait_for_viewer(site, Show(browser, screen), screen)
+            show = Show(parts.browser, screen)
+            page = _wait_for_viewer(parts.site, show, screen)
         except _NobodyCame:
             say("Nobody came in 15 minutes: closed. airbot stays paused.")
             return PERSON
-        _welcome_back(storage, browser, page, say)
+        _welcome_back(parts, page, say)
         screen.end(f"{GOODBYE} You can close this page.")
     return 0
 
@@ -135,34 +126,6 @@ def _wait_for_viewer(site: Airbnb, show: Show, screen: Screen) -> InboxPage:
     return _wait_for_person(site, meanwhile, show.desk_size)
 
 
-@contextmanager
-def _profile(
-    config: Config, headless: bool, arguments: tuple[str, ...]
-) -> Iterator[tuple[Storage, Browser]]:
-    """The host's database, and his browser, nobody else's meanwhile."""
-    settings = config.airbnb
-    with ExitStack() as stack:
-        for lock, patience_s in (
-            (reconnect_lock(settings.session_dir), PROBING_S),
-            (profile_lock(settings.session_dir, "airbot reconnect"), STEP_ASIDE_S),
-        ):
-            lock.acquire(patience_s)
-            stack.callback(lock.release)
-        storage = Storage(config.storage.path)
-        stack.callback(storage.close)
-        browser = Browser(
-            settings.session_dir,
-            settings.browser,
-            headless,
-            arguments,
-            # Never recycled: a person is in the middle of something.
-            max_hours=inf,
-            max_mb=inf,
-        )
-        stack.callback(browser.close)
-        yield storage, browser
-
-
 def _wait_for_person(
     site: Airbnb,
     meanwhile: Callable[[], None],
@@ -187,15 +150,14 @@ def _wait_for_person(
             looks = 0  # a login leads over the pages of others, of Google say
 
 
-def _welcome_back(
-    storage: Storage, browser: Browser, page: InboxPage, say: Say
-) -> None:
-    browser.save_cookies()
-    before = storage.session.get().account_id
+def _welcome_back(parts: SiteParts, page: InboxPage, say: Say) -> None:
+    parts.browser.save_cookies()
+    session = parts.storage.session
+    before = session.get().account_id
     if before is not None and before != page.account_id:
         say("This is another Airbnb account than before.")
-    storage.session.set_account(page.account_id)
-    storage.session.set_state(SessionState.OK, "a person has reconnected", utcnow())
+    session.set_account(page.account_id)
+    session.set_state(SessionState.OK, "a person has reconnected", utcnow())
     say(GOODBYE)
 
 

@@ -18,14 +18,14 @@ from urllib.parse import urlsplit
 
 from airbot.config import Config
 from airbot.config import is_loopback
-from airbot.daemon import Daemon
+from airbot.daemon.parts import Parts
+from airbot.daemon.service import Daemon
 from airbot.exceptions import ConfigError
 from airbot.logs import start_logging
 from airbot.sandbox.ai import DemoAI
 from airbot.sandbox.site import AirbnbSite
 from airbot.sandbox.world import Message
 from airbot.sandbox.world import Thread
-from airbot.storage import Storage
 
 # Chromium in the demo and in tests finds no host but this machine.
 LOOPBACK_ONLY = ("--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",)
@@ -69,8 +69,7 @@ def run_demo(once: bool, say: Callable[[str], None] = print) -> int:
         step(f"a simulated Airbnb is up: {site.url}")
         with _daemon(config) as daemon:
             if once:
-                storage = Storage(config.storage.path)
-                return _once(site, ai, thread, storage, step)
+                return _once(site, ai, thread, daemon, step)
             say(f"\n  the guest's page    {site.url}/guest/{thread.number}")
             say(f"  the host's inbox    {site.url}/hosting/messages/{thread.number}")
             say("\nWrite as the guest, and watch the answer come. Ctrl-C ends it.")
@@ -83,10 +82,16 @@ class _Running:
 
     def __init__(self, config: Config) -> None:
         self.daemon = Daemon(config, LOOPBACK_ONLY)
-        self.serves = threading.Event()
-        self.thread = threading.Thread(
-            target=self.daemon.run, args=(lambda parts: self.serves.set(),)
-        )
+        self.thread = threading.Thread(target=self.daemon.run, args=(self._serves,))
+        self._parts: Parts | None = None
+
+    def _serves(self, parts: Parts) -> None:
+        self._parts = parts
+
+    def has_sent(self) -> bool:
+        if self._parts is None:
+            return False
+        return bool(self._parts.storage.outbox.with_status("sent"))
 
     def wait(self) -> None:
         try:
@@ -119,7 +124,7 @@ def _once(
     site: AirbnbSite,
     ai: DemoAI,
     thread: Thread,
-    storage: Storage,
+    daemon: _Running,
     step: Callable[[str], None],
 ) -> int:
     site.guest_writes(thread, QUESTION)
@@ -135,7 +140,7 @@ def _once(
         return _give_up(step, "no reply stands in the conversation")
     took = time.monotonic() - called_at
     step(f"the reply stands in the conversation, {took:.2f} s after the callback")
-    if not _wait(lambda: bool(storage.outbox.with_status("sent"))):
+    if not _wait(daemon.has_sent):
         return _give_up(step, "airbot could not prove that it stands there")
     step("airbot has read the conversation again and marked it sent")
     return _check(site, ai, thread, step)

@@ -38,7 +38,7 @@ from airbot.storage.session import SessionStore
 from airbot.storage.turns import Turns
 from airbot.storage.view import View
 
-__all__ = ["Storage", "View"]
+__all__ = ["Shown", "Storage", "View"]
 
 
 class Storage:
