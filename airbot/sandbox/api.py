@@ -1,7 +1,7 @@
 """The simulated /api/v3: two reads, the send, the read mark, and their troubles.
 
 Facts: airbnb-web.md of 2026-11, sections 3.1 to 3.3, 6 and 7. Not attested, so made up
-here: the answers of the two mutations, the wording inside `errors`, the refusal's JSON.
+here: the answers of the two mutations.
 """
 
 from __future__ import annotations
@@ -9,69 +9,34 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-import secrets
-from typing import TYPE_CHECKING
 from typing import Any
 
 import bottle
 
 from airbot.sandbox import shapes
-from airbot.sandbox.content import contact_terms
+from airbot.sandbox.answers import airlock_401
+from airbot.sandbox.answers import airlock_420
+from airbot.sandbox.answers import answer
+from airbot.sandbox.answers import errors
+from airbot.sandbox.answers import html
+from airbot.sandbox.answers import later
+from airbot.sandbox.answers import refusal
 from airbot.sandbox.content import rewritten
 from airbot.sandbox.messages import message_node
+from airbot.sandbox.operations import FILTERS
+from airbot.sandbox.operations import INBOX
+from airbot.sandbox.operations import MARK_READ
+from airbot.sandbox.operations import MUTATIONS
+from airbot.sandbox.operations import SEND
+from airbot.sandbox.operations import THREAD
 from airbot.sandbox.server import CutConnection
+from airbot.sandbox.state import INBOX_PATH
+from airbot.sandbox.state import SiteState
 from airbot.sandbox.world import Thread
-
-if TYPE_CHECKING:
-    from airbot.sandbox.site import AirbnbSite
 
 Json = dict[str, Any]
 
-INBOX = "ViaductInboxData"
-THREAD = "ViaductGetThreadAndDataQuery"
-FILTERS = "FetchInboxFiltersConfig"
-SEND = "CreateBulkMessagesMutation"
-MARK_READ = "CreateLastMessageReadViaductMutation"
-OPERATIONS = (INBOX, THREAD, FILTERS, SEND, MARK_READ)
-
-_MUTATIONS = (SEND, MARK_READ)
 _HTML = "<!doctype html><html><head><title>Airbnb</title></head><body>…</body></html>"
-
-
-def answer(body: Json | str, status: int = 200, **headers: str) -> bottle.HTTPResponse:
-    """A JSON answer, or an HTML one when `body` is text."""
-    kind = "application/json; charset=utf-8"
-    if isinstance(body, str):
-        kind = "text/html; charset=utf-8"
-    else:
-        body = json.dumps(body, ensure_ascii=False)
-    response = bottle.HTTPResponse(body, status, **headers)
-    response.content_type = kind
-    response.set_header("Cache-Control", "no-store")
-    return response
-
-
-def errors(status: int, message: str, **extensions: Any) -> bottle.HTTPResponse:
-    """The GraphQL error envelope."""
-    error = {"message": message, "extensions": {"statusCode": status, **extensions}}
-    return answer({"errors": [error], "data": None}, status)
-
-
-def airlock_401() -> bottle.HTTPResponse:
-    redirect = f"/airlock?al_id={secrets.token_hex(8)}"
-    return answer({"success": False, "redirect": redirect}, 401)
-
-
-def airlock_420(user_id: str) -> bottle.HTTPResponse:
-    airlock = {
-        "id": secrets.randbelow(10**9),
-        "user_id": int(user_id),
-        "header_text": "Please verify yourself",
-        "flow": "captcha_flow",
-        "friction_data": [{"name": "captcha", "data": {"site_key": "k"}}],
-    }
-    body = {"error_code": 420, "client_error_info": {"airlock": airlock}}
-    return answer(body, 420)
 
 
 def _arguments() -> Json:
@@ -111,9 +76,8 @@ def _identifier(variables: Json) -> str | None:
 class Api:
     """Answers /api/v3/<operation>/<hash> for one site."""
 
-    def __init__(self, site: AirbnbSite) -> None:
+    def __init__(self, site: SiteState) -> None:
         self.site = site
-        self._empty_next = False
         self._troubled: dict[str, str | int | None] = {}  # by uniqueIdentifier
         self._verbs = {
             INBOX: self._inbox,
@@ -126,13 +90,6 @@ class Api:
     def add_routes(self, app: bottle.Bottle) -> None:
         app.route("/api/v3/<operation>/<sha>", ["GET", "POST"], self.call)
 
-    def page_loaded(self) -> None:
-        """A page of the inbox was loaded: its script comes with the newest hashes."""
-        self._empty_next = self.site.trouble.empty_first_thread_answer
-        if self.site.trouble.stale_hash:
-            self.site.trouble.stale_hash = False
-            self.site.new_deploy()
-
     def call(self, operation: str, sha: str) -> bottle.HTTPResponse:
         note = bottle.request.environ["sandbox.request"]
         note.operation = operation
@@ -141,7 +98,7 @@ class Api:
         except bottle.HTTPResponse as raised:
             response = raised
         # what an open page must know of the switches, since it is not loaded anew
-        switches = json.dumps(self.site.pages.switches())
+        switches = json.dumps(self.site.page_switches())
         response.set_header("X-Sandbox-Switches", switches)
         if operation in (INBOX, THREAD) and self.site.trouble.cache_s:
             kept = f"private, max-age={self.site.trouble.cache_s}"
@@ -163,7 +120,7 @@ class Api:
             return errors(
                 400, "PersistedQueryNotFound", code="persisted_query_not_found"
             )
-        if operation in _MUTATIONS and bottle.request.method != "POST":
+        if operation in MUTATIONS and bottle.request.method != "POST":
             return errors(405, "Method not allowed")
         return self._verbs[operation](variables)
 
@@ -181,9 +138,10 @@ class Api:
                 site.wait(None)
             if trouble.slow_s:
                 site.wait(trouble.slow_s)
-        if site.pages.logged_out() and trouble.logged_out_api != "ok":
+        away = site.logged_out(bottle.request.cookies)
+        if away and trouble.logged_out_api != "ok":
             if trouble.logged_out_api == "html":
-                return answer(site.pages.login_html())
+                return answer(html("login.html", redirect_url=INBOX_PATH))
             return errors(401, "Unauthorized")
         kind = trouble.challenged("send" if operation == SEND else "api")
         if kind == "airlock_420":
@@ -193,10 +151,8 @@ class Api:
         if not trouble.concerns(operation):
             return None
         if trouble.api_status is not None:
-            response = errors(trouble.api_status, "Request failed")
-            if trouble.retry_after is not None:
-                response.set_header("Retry-After", trouble.retry_after)
-            return response
+            failed = errors(trouble.api_status, "Request failed")
+            return later(failed, trouble.retry_after)
         return answer(_HTML) if trouble.html_on_api else None
 
     # -- reads ----------------------------------------------------------------
@@ -227,7 +183,7 @@ class Api:
         if thread is None or named != thread.id:
             error = {"message": "Thread not found", "path": ["threadData"]}
             return answer(shapes.enveloped({"threadData": None}, [error]))
-        empty, self._empty_next = self._empty_next, False
+        empty = self.site.take_empty()
         self.site.fire("thread_read", thread)
         limit = int(variables.get("numRequestedMessages") or 50)
         return answer(shapes.thread_answer(self.site.world, thread, limit, empty))
@@ -270,7 +226,7 @@ class Api:
         self, thread: Thread, text: str, identifier: str, trouble: str | int | None
     ) -> bottle.HTTPResponse:
         if trouble in ("refuse", "refuse_200"):
-            return _refusal(text, 400 if trouble == "refuse" else 200)
+            return refusal(text, 400 if trouble == "refuse" else 200)
         if isinstance(trouble, int):
             return self._send_status(trouble)
         if trouble == "swallow":
@@ -297,17 +253,4 @@ class Api:
     def _send_status(self, status: int) -> bottle.HTTPResponse:
         if status == 420:
             return airlock_420(self.site.host.id)
-        response = errors(status, "Request failed")
-        if self.site.trouble.retry_after is not None:
-            response.set_header("Retry-After", self.site.trouble.retry_after)
-        return response
-
-
-def _refusal(text: str, status: int) -> bottle.HTTPResponse:
-    """The contact-info refusal: nothing is sent."""
-    error = {
-        "message": "Links and contact info can't be shared",
-        "extensions": {"errorType": "contact_info", "terms": contact_terms(text)},
-    }
-    body = shapes.enveloped({"createBulkMessages": None}, [error])
-    return answer(body, status)
+        return later(errors(status, "Request failed"), self.site.trouble.retry_after)

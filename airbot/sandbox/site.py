@@ -7,81 +7,43 @@
         ...  # a browser goes to site.url + "/hosting/messages"
         assert [m.text for m in site.posted(thread)] == ["Yes."]
 
-Here: the verbs, the record of requests, start and stop. The addresses are in routes.py
-and api.py, the state in world.py. Facts: airbnb-web.md of 2026-11.
+Here: the verbs, start and stop. What stands behind them is in state.py and world.py,
+the addresses are in api.py, routes.py and extras.py. Facts: airbnb-web.md of 2026-11.
 """
 
 from __future__ import annotations
 
-import secrets
-import threading
-import time
-from collections import deque
-from collections.abc import Callable
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import bottle
 
-from airbot.sandbox.api import OPERATIONS
 from airbot.sandbox.api import Api
+from airbot.sandbox.extras import Extras
 from airbot.sandbox.routes import Pages
 from airbot.sandbox.server import CutConnection
 from airbot.sandbox.server import SiteServer
-from airbot.sandbox.trouble import Trouble
+from airbot.sandbox.state import Request
+from airbot.sandbox.state import SiteState
 from airbot.sandbox.world import SERVICE
 from airbot.sandbox.world import Account
 from airbot.sandbox.world import Message
 from airbot.sandbox.world import Thread
-from airbot.sandbox.world import World
 
 PENDING = "STAY_ALTERATION_WITHOUT_LISTING_CHANGE_PENDING"
-#: Requests remembered; `airbot demo` may run for days.
-_REMEMBERED = 20_000
-
-Callback = Callable[[Thread], Any]
 
 
-@dataclass
-class Request:
-    """One request that reached the site. `status` is None until it is answered, and
-    0 when the connection was cut."""
-
-    method: str
-    path: str
-    at: float
-    operation: str | None = None
-    thread_number: str | None = None
-    unique_identifier: str | None = None  # of a send
-    status: int | None = None
-
-
-class AirbnbSite:
+class AirbnbSite(SiteState):
     """A context manager; `start()` and `stop()` do the same by hand."""
 
     def __init__(self, host: str = "127.0.0.1", port: int = 0) -> None:
-        self.trouble = Trouble()
-        self.clock_offset_s = 0.0
-        self.require_cookie = False
-        self.person_is_there = False  # who logs in, or passes the check, by himself
-        self.poll_s = 2.0  # how often an open page reads the list again
-        self.world = World(self.now)
-        self.api_key = secrets.token_hex(16)  # public on the real site
-        self.sessions: set[str] = set()
-        self.stopping = threading.Event()
-        self.hashes: dict[str, str] = {}
-        self.new_deploy()
-        self._callbacks: dict[str, list[Callback]] = {}
-        self._requests: deque[Request] = deque(maxlen=_REMEMBERED)
+        super().__init__()
         self._server = SiteServer(self._wsgi, host, port, self.now)
         self._app = bottle.Bottle()
         self._app.catchall = False  # CutConnection must reach the server
-        self.api = Api(self)
-        self.pages = Pages(self)
-        self.api.add_routes(self._app)
-        self.pages.add_routes(self._app)
+        for part in (Api(self), Pages(self), Extras(self)):
+            part.add_routes(self._app)
         self.url = f"http://{host}:{self._server.server_port}"
 
     def __enter__(self) -> AirbnbSite:
@@ -99,20 +61,22 @@ class AirbnbSite:
             self.stopping.set()
             self._server.stop()
 
-    def now(self) -> float:
-        return time.time() + self.clock_offset_s
+    def _wsgi(self, environ: dict[str, Any], start_response: Any) -> Any:
+        request = Request(environ["REQUEST_METHOD"], environ["PATH_INFO"], self.now())
+        environ["sandbox.request"] = request
+        self.record(request)
 
-    def wait(self, seconds: float | None) -> None:
-        """A pause inside an answer; the site's end cuts it short."""
-        if self.stopping.wait(seconds):
-            raise CutConnection
+        def start(status: str, headers: Any, exc_info: Any = None) -> Any:
+            request.status = int(status[:3])
+            return start_response(status, headers, exc_info)
+
+        try:
+            return self._app(environ, start)
+        except CutConnection:
+            request.status = 0
+            raise
 
     # -- threads --------------------------------------------------------------
-
-    @property
-    def host(self) -> Account:
-        """The account that is logged in."""
-        return self.world.host
 
     def account(self, name: str, type: str = "USER") -> Account:
         """A new account, in no thread yet."""
@@ -172,7 +136,7 @@ class AirbnbSite:
         """The other side writes: the guest, or a co-traveller given as `by`. In an own
         trip that is the trip's host."""
         thread.unread = True
-        return self.world.post(thread, by or self._other(thread), text, at=at)
+        return self.world.post(thread, by or self.world.other(thread), text, at=at)
 
     def host_writes(
         self, thread: Thread, text: str, at: datetime | None = None
@@ -237,13 +201,10 @@ class AirbnbSite:
     def _by(self, thread: Thread, by: str | Account) -> Account:
         account = by
         if not isinstance(account, Account):
-            account = self.host if by == "host" else self._other(thread)
+            account = self.host if by == "host" else self.world.other(thread)
         if account != self.host:
             thread.unread = True
         return account
-
-    def _other(self, thread: Thread) -> Account:
-        return next(a for a, _ in thread.participants if a != self.host)
 
     def edit(self, message: Message, text: str) -> None:
         self.world.edit(message, text)
@@ -255,64 +216,5 @@ class AirbnbSite:
         """A reaction to the last message: the row moves up without a message."""
         account = by
         if not isinstance(account, Account):
-            account = self.host if by == "host" else self._other(thread)
+            account = self.host if by == "host" else self.world.other(thread)
         self.world.react(thread, account, "❤️")
-
-    # -- what became of it ----------------------------------------------------
-
-    def messages(self, thread: Thread) -> list[Message]:
-        """Oldest to newest, whoever posted them and whichever way."""
-        with self.world.lock:
-            return thread.in_order()
-
-    def posted(self, thread: Thread | None = None) -> list[Message]:
-        """What came in through the send request, in the order of arrival."""
-        with self.world.lock:
-            sent = list(self.world.by_identifier.values())
-        return [m for m in sent if thread is None or m.thread is thread]
-
-    def unread(self, thread: Thread) -> bool:
-        return thread.unread
-
-    @property
-    def requests(self) -> list[Request]:
-        """Everything asked of the site, in order, its own /_sandbox/ and /static/
-        addresses apart."""
-        return list(self._requests)
-
-    def _wsgi(self, environ: dict[str, Any], start_response: Any) -> Any:
-        request = Request(environ["REQUEST_METHOD"], environ["PATH_INFO"], self.now())
-        environ["sandbox.request"] = request
-        if not request.path.startswith(("/_sandbox/", "/static/")):
-            self._requests.append(request)
-
-        def start(status: str, headers: Any, exc_info: Any = None) -> Any:
-            request.status = int(status[:3])
-            return start_response(status, headers, exc_info)
-
-        try:
-            return self._app(environ, start)
-        except CutConnection:
-            request.status = 0
-            raise
-
-    # -- trouble --------------------------------------------------------------
-
-    def clear_trouble(self) -> None:
-        self.trouble = Trouble()
-
-    def new_deploy(self) -> None:
-        """Other hashes from now on: pages that are open have stale ones."""
-        self.hashes = {operation: secrets.token_hex(32) for operation in OPERATIONS}
-
-    def on(self, event: str, callback: Callback) -> None:
-        """Call `callback(thread)` inside the server, before the answer goes out.
-
-        Events: "before_send_taken", "after_send_taken", "thread_read" (its JSON is
-        asked for), "thread_opened" (the page marks it read).
-        """
-        self._callbacks.setdefault(event, []).append(callback)
-
-    def fire(self, event: str, thread: Thread) -> None:
-        for callback in list(self._callbacks.get(event, ())):
-            callback(thread)

@@ -166,6 +166,10 @@ class World:
             self.threads[thread.number] = thread
         return thread
 
+    def other(self, thread: Thread) -> Account:
+        """The other side: the guest, or the host of an own trip."""
+        return next(a for a, _ in thread.participants if a != self.host)
+
     def inbox(self, unread_only: bool = False) -> list[Thread]:
         """Newest activity first, which is not the order of the last messages."""
         with self.lock:

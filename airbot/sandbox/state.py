@@ -1,0 +1,155 @@
+"""SiteState: what the verbs, the API and the pages of one simulated Airbnb share.
+
+Here: the switches, the clock, the sessions, the hashes, who is called back, what was
+asked. The verbs and the server are in site.py, the addresses in api.py, routes.py and
+extras.py; they know this file and not each other.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from airbot.sandbox.operations import OPERATIONS
+from airbot.sandbox.server import CutConnection
+from airbot.sandbox.trouble import Trouble
+from airbot.sandbox.world import Account
+from airbot.sandbox.world import Message
+from airbot.sandbox.world import Thread
+from airbot.sandbox.world import World
+
+INBOX_PATH = "/hosting/messages"
+SESSION_COOKIES = ("_airbed_session_id", "_aat")
+#: Requests remembered; `airbot demo` may run for days.
+_REMEMBERED = 20_000
+
+Callback = Callable[[Thread], Any]
+
+
+@dataclass
+class Request:
+    """One request that reached the site. `status` is None until it is answered, and
+    0 when the connection was cut."""
+
+    method: str
+    path: str
+    at: float
+    operation: str | None = None
+    thread_number: str | None = None
+    unique_identifier: str | None = None  # of a send
+    status: int | None = None
+
+
+class SiteState:
+    """Everything of one site but its verbs and its addresses."""
+
+    def __init__(self) -> None:
+        self.trouble = Trouble()
+        self.clock_offset_s = 0.0
+        self.require_cookie = False
+        self.person_is_there = False  # who logs in, or passes the check, by himself
+        self.poll_s = 2.0  # how often an open page reads the list again
+        self.world = World(self.now)
+        self.api_key = secrets.token_hex(16)  # public on the real site
+        self.sessions: set[str] = set()
+        self.stopping = threading.Event()
+        self.hashes: dict[str, str] = {}
+        self.new_deploy()
+        self._recorded: deque[Request] = deque(maxlen=_REMEMBERED)
+        self._callbacks: dict[str, list[Callback]] = {}
+        self._empty_next = False
+
+    def now(self) -> float:
+        return time.time() + self.clock_offset_s
+
+    def wait(self, seconds: float | None) -> None:
+        """A pause inside an answer; the site's end cuts it short."""
+        if self.stopping.wait(seconds):
+            raise CutConnection
+
+    @property
+    def host(self) -> Account:
+        """The account that is logged in."""
+        return self.world.host
+
+    # -- what became of it ----------------------------------------------------
+
+    def messages(self, thread: Thread) -> list[Message]:
+        """Oldest to newest, whoever posted them and whichever way."""
+        with self.world.lock:
+            return thread.in_order()
+
+    def posted(self, thread: Thread | None = None) -> list[Message]:
+        """What came in through the send request, in the order of arrival."""
+        with self.world.lock:
+            sent = list(self.world.by_identifier.values())
+        return [m for m in sent if thread is None or m.thread is thread]
+
+    def unread(self, thread: Thread) -> bool:
+        return thread.unread
+
+    @property
+    def requests(self) -> list[Request]:
+        """Everything asked of the site, in order, its own /_sandbox/ and /static/
+        addresses apart."""
+        return list(self._recorded)
+
+    def record(self, request: Request) -> None:
+        if not request.path.startswith(("/_sandbox/", "/static/")):
+            self._recorded.append(request)
+
+    def on(self, event: str, callback: Callback) -> None:
+        """Call `callback(thread)` inside the server, before the answer goes out.
+
+        Events: "before_send_taken", "after_send_taken", "thread_read" (its JSON is
+        asked for), "thread_opened" (the page marks it read).
+        """
+        self._callbacks.setdefault(event, []).append(callback)
+
+    def fire(self, event: str, thread: Thread) -> None:
+        for callback in list(self._callbacks.get(event, ())):
+            callback(thread)
+
+    # -- trouble --------------------------------------------------------------
+
+    def clear_trouble(self) -> None:
+        self.trouble = Trouble()
+
+    def new_deploy(self) -> None:
+        """Other hashes from now on: pages that are open have stale ones."""
+        self.hashes = {operation: secrets.token_hex(32) for operation in OPERATIONS}
+
+    def page_loaded(self) -> None:
+        """A page of the inbox was loaded: its script comes with the newest hashes."""
+        self._empty_next = self.trouble.empty_first_thread_answer
+        if self.trouble.stale_hash:
+            self.trouble.stale_hash = False
+            self.new_deploy()
+
+    def take_empty(self) -> bool:
+        """Whether the thread's answer that goes out now is the empty one."""
+        empty, self._empty_next = self._empty_next, False
+        return empty
+
+    def logged_out(self, cookies: Mapping[str, str]) -> bool:
+        """Of one request: by the switch, or for want of both session cookies."""
+        if self.trouble.logged_out:
+            return True
+        if not self.require_cookie:
+            return False
+        given = {cookies.get(name) for name in SESSION_COOKIES}
+        return len(given) != 1 or not given <= self.sessions
+
+    def page_switches(self) -> dict[str, Any]:
+        """What the script of an open page must know now."""
+        return {
+            "composer": self.trouble.composer,
+            "markupGone": self.trouble.markup_gone,
+            "sendChallenge": self.trouble.challenged("send"),
+        }
