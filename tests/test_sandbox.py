@@ -23,6 +23,9 @@ from playwright.sync_api import sync_playwright
 
 from airbot.browser import Browser
 from airbot.sandbox.site import AirbnbSite
+from airbot.sandbox.trouble import HeldBack
+from airbot.sandbox.world import Thread
+from airbot.sandbox.world import global_id
 
 INBOX = "ViaductInboxData"
 THREAD = "ViaductGetThreadAndDataQuery"
@@ -326,6 +329,116 @@ def test_a_read_by_the_api_leaves_unread_and_opening_takes_it(
     open_thread(page, site, thread)
     expect(page.locator(".unread")).to_have_count(0)
     assert not site.unread(thread)
+
+
+# -- readings that are not whole ----------------------------------------------
+
+
+@pytest.fixture
+def talk(site: AirbnbSite) -> Thread:
+    """g1 h2 g3 g4: what the guest and the host have written."""
+    thread = site.add_thread(guest="Maya")
+    site.guest_writes(thread, "g1", at=ago(hours=4))
+    site.host_writes(thread, "h2", at=ago(hours=3))
+    site.guest_writes(thread, "g3", at=ago(hours=2))
+    site.guest_writes(thread, "g4", at=ago(hours=1))
+    return thread
+
+
+def bodies(site: AirbnbSite, thread: Thread, limit: int = 50) -> list[str]:
+    answer = ask(site, THREAD, globalThreadId=thread.id, numRequestedMessages=limit)
+    messages = answer.json()["data"]["threadData"]["messageData"]["messages"]
+    return [message["hydratedContent"]["content"]["body"] for message in messages]
+
+
+@pytest.mark.parametrize(
+    ("held", "shown"),
+    [
+        (HeldBack(), ""),
+        (HeldBack(0), "g1 h2 g3 g4"),
+        (HeldBack(1), "g1 h2 g3"),
+        (HeldBack(3), "g1"),
+        (HeldBack(1, "middle"), "g1 h2 g4"),
+        (HeldBack(of="middle"), "g1 g4"),
+        (HeldBack(of="host"), "g1 g3 g4"),
+        (HeldBack(2, "guest"), "g1 h2"),
+    ],
+)
+def test_an_answer_lacks_what_is_held_back_and_does_not_say_so(
+    site: AirbnbSite, talk: Thread, held: HeldBack, shown: str
+) -> None:
+    site.thread_trouble(talk, held_back=held)
+    assert bodies(site, talk) == shown.split()
+    assert read(site, talk)["messageData"]["hasNewer"] == "NO"
+
+
+def test_an_answer_that_lags_is_as_it_was_before_and_the_row_is_not(
+    site: AirbnbSite, talk: Thread
+) -> None:
+    site.thread_trouble(talk, held_back=HeldBack(1))
+    node, row = read(site, talk), rows(site)["edges"][0]["node"]
+    newest = [n["messages"]["edges"][0]["node"]["id"] for n in (node, row)]
+    shown = [n["messageData"]["messages"][-1]["id"] for n in (node, row)]
+    ids = [global_id("Message", m.id) for m in site.messages(talk)[-2:]]
+    assert newest == shown == ids
+
+
+def test_an_answer_can_say_that_newer_messages_are_held_back(
+    site: AirbnbSite, talk: Thread
+) -> None:
+    site.thread_trouble(talk, held_back=HeldBack(1, has_newer=True))
+    assert read(site, talk)["messageData"]["hasNewer"] == "YES"
+
+
+def test_what_is_held_back_comes_after_some_answers(
+    site: AirbnbSite, talk: Thread
+) -> None:
+    site.thread_trouble(talk, held_back=HeldBack(times=2))
+    assert [len(bodies(site, talk)) for _ in range(3)] == [0, 0, 4]
+
+
+def test_one_conversation_lags_among_whole_ones(site: AirbnbSite, talk: Thread) -> None:
+    other = site.add_thread(guest="Kenji")
+    site.guest_writes(other, "g1")
+    site.trouble.held_back = HeldBack(1)
+    site.thread_trouble(talk, held_back=HeldBack(2))
+    assert (bodies(site, talk), bodies(site, other)) == (["g1", "h2"], [])
+    site.clear_trouble()
+    assert (len(bodies(site, talk)), bodies(site, other)) == (4, ["g1"])
+
+
+def test_more_messages_than_asked_for_are_older_ones(
+    site: AirbnbSite, talk: Thread
+) -> None:
+    assert bodies(site, talk, limit=2) == ["g3", "g4"]
+    answer = ask(site, THREAD, globalThreadId=talk.id, numRequestedMessages=2)
+    segment = answer.json()["data"]["threadData"]["messageData"]
+    assert segment["hasOlder"] == "YES" and segment["hasNewer"] == "NO"
+    assert bodies(site, talk, limit=3) == ["h2", "g3", "g4"]
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(
+    ("on", "shown", "asked"), [("opening", 3, 4), ("asked", 4, 3), (None, 3, 3)]
+)
+def test_the_pages_own_answer_and_later_ones_can_differ(
+    site: AirbnbSite, page: Page, talk: Thread, on: str, shown: int, asked: int
+) -> None:
+    site.poll_s = 60
+    site.thread_trouble(talk, held_back=HeldBack(1, on=on))
+    open_thread(page, site, talk)
+    expect(page.locator(MESSAGES)).to_have_count(shown)
+    assert len(bodies(site, talk)) == asked
+
+
+@pytest.mark.browser
+def test_a_page_reads_again_until_it_has_what_the_row_shows(
+    site: AirbnbSite, page: Page, talk: Thread
+) -> None:
+    site.poll_s = 0.1
+    site.thread_trouble(talk, held_back=HeldBack(1, times=3))
+    open_thread(page, site, talk)
+    expect(page.locator(MESSAGES)).to_have_count(4)
 
 
 # -- the rules of the API -----------------------------------------------------

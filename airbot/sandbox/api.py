@@ -158,21 +158,18 @@ class Api:
     # -- reads ----------------------------------------------------------------
 
     def _inbox(self, variables: Json) -> bottle.HTTPResponse:
-        trouble = self.site.trouble
         tags = variables.get("threadTagFilters") or []
         try:
-            start = shapes.rank_of(variables.get("beforeCursor"))
+            return answer(
+                self.site.list_json(
+                    variables.get("beforeCursor"),
+                    int(variables.get("numRequestedThreads") or 15),
+                    int(variables.get("numPriorityThreads") or 0),
+                    any(tag.get("userThreadTagName") == "unread" for tag in tags),
+                )
+            )
         except (ValueError, KeyError, TypeError):
             return errors(400, "Bad cursor")
-        body = shapes.inbox(
-            self.site.world,
-            trouble.shape,
-            min(int(variables.get("numRequestedThreads") or 15), trouble.page_size),
-            min(int(variables.get("numPriorityThreads") or 0), trouble.priority_rows),
-            start,
-            any(tag.get("userThreadTagName") == "unread" for tag in tags),
-        )
-        return answer(body)
 
     def _found(self, variables: Json) -> Thread | None:
         return self.site.world.threads.get(self._named_thread(variables) or "")
@@ -183,10 +180,8 @@ class Api:
         if thread is None or named != thread.id:
             error = {"message": "Thread not found", "path": ["threadData"]}
             return answer(shapes.enveloped({"threadData": None}, [error]))
-        empty = self.site.take_empty()
-        self.site.fire("thread_read", thread)
         limit = int(variables.get("numRequestedMessages") or 50)
-        return answer(shapes.thread_answer(self.site.world, thread, limit, empty))
+        return answer(self.site.thread_json(thread, limit, self.site.take_opening()))
 
     def _filters(self, variables: Json) -> bottle.HTTPResponse:
         unread = len(self.site.world.inbox(unread_only=True))

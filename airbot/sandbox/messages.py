@@ -26,7 +26,7 @@ def sync_cursor(number: str) -> str:
     return str(1_600_000_000_000_000_000 + int.from_bytes(digest[:7], "big"))
 
 
-def segment(messages: list[Message], older: bool) -> Json:
+def segment(messages: list[Message], older: bool, newer: bool = False) -> Json:
     ids: list[str | None] = [message.id for message in messages] or [None]
     cursors: list[str | None] = [sync_cursor(m.id) for m in messages] or [None]
     return {
@@ -44,7 +44,7 @@ def segment(messages: list[Message], older: bool) -> Json:
         },
         "upToDate": False,
         "hasOlder": "YES" if older else "NO",
-        "hasNewer": "NO",
+        "hasNewer": "YES" if newer else "NO",
     }
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from airbot.sandbox.messages import last_reaction
 from airbot.sandbox.messages import preview_node
 from airbot.sandbox.messages import segment
+from airbot.sandbox.trouble import HeldBack
 from airbot.sandbox.world import ROLES
 from airbot.sandbox.world import Account
 from airbot.sandbox.world import Message
@@ -121,18 +122,34 @@ def rank_of(cursor: str | None) -> int:
 
 def list_node(world: World, thread: Thread, priority: bool) -> Json:
     """A row of the list: the thread with its newest message only."""
-    messages = thread.in_order()
-    return _thread_node(world, thread, priority, messages[-1:], len(messages) > 1)
+    return _thread_node(world, thread, priority, thread.in_order())
 
 
-def thread_answer(world: World, thread: Thread, limit: int, empty: bool) -> Json:
-    """The thread with its last `limit` messages (none at all when `empty`)."""
+def thread_answer(
+    world: World, thread: Thread, limit: int, held: HeldBack | None
+) -> Json:
+    """The thread with its last `limit` messages, but for those that are held back."""
     with world.lock:
         messages = thread.in_order()
-        shown = [] if empty else messages[-limit:]
-        older = len(messages) > len(shown)
-        node = _thread_node(world, thread, _is_priority(world, thread), shown, older)
+        lacking = _withheld(world, messages, limit, held) if held else []
+        there = [message for message in messages if message not in lacking]
+        priority = _is_priority(world, thread)
+        node = _thread_node(world, thread, priority, there or messages)
+        newer = bool(held and held.has_newer)
+        node["messageData"] = segment(there[-limit:], len(there) > limit, newer)
         return enveloped({"threadData": node})
+
+
+def _withheld(
+    world: World, messages: list[Message], limit: int, held: HeldBack
+) -> list[Message]:
+    chosen = messages
+    if held.of == "middle":
+        chosen = messages[-limit:][1:-1]
+    elif held.of in ("host", "guest"):
+        by_host = held.of == "host"
+        chosen = [m for m in messages if (m.account == world.host) is by_host]
+    return chosen if held.newest is None else chosen[::-1][: held.newest]
 
 
 def _is_priority(world: World, thread: Thread) -> bool:
@@ -140,8 +157,9 @@ def _is_priority(world: World, thread: Thread) -> bool:
 
 
 def _thread_node(
-    world: World, thread: Thread, priority: bool, messages: list[Message], older: bool
+    world: World, thread: Thread, priority: bool, messages: list[Message]
 ) -> Json:
+    """As in the list: with the newest of these messages only."""
     description = _standard_text(_description(thread))
     return {
         "__typename": "MessageThread",
@@ -189,11 +207,11 @@ def _thread_node(
             "__typename": "MessageThreadToMessagesConnection",
             "edges": [
                 {"__typename": "MessageThreadToMessagesEdge", "node": preview_node(m)}
-                for m in thread.in_order()[-1:]
+                for m in messages[-1:]
             ],
         },
         "lastReactionV2": last_reaction(thread),
-        "messageData": segment(messages, older),
+        "messageData": segment(messages[-1:], len(messages) > 1),
     }
 
 

@@ -16,8 +16,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from airbot.sandbox import shapes
 from airbot.sandbox.operations import OPERATIONS
 from airbot.sandbox.server import CutConnection
+from airbot.sandbox.trouble import HeldBack
+from airbot.sandbox.trouble import ThreadTrouble
 from airbot.sandbox.trouble import Trouble
 from airbot.sandbox.world import Account
 from airbot.sandbox.world import Message
@@ -29,6 +32,7 @@ SESSION_COOKIES = ("_airbed_session_id", "_aat")
 #: Requests remembered; `airbot demo` may run for days.
 _REMEMBERED = 20_000
 
+Json = dict[str, Any]
 Callback = Callable[[Thread], Any]
 
 
@@ -63,7 +67,7 @@ class SiteState:
         self.new_deploy()
         self._recorded: deque[Request] = deque(maxlen=_REMEMBERED)
         self._callbacks: dict[str, list[Callback]] = {}
-        self._empty_next = False
+        self._opening = False
 
     def now(self) -> float:
         return time.time() + self.clock_offset_s
@@ -116,10 +120,57 @@ class SiteState:
         for callback in list(self._callbacks.get(event, ())):
             callback(thread)
 
+    # -- what the two reads answer, with their trouble in it --------------------
+
+    def list_json(
+        self,
+        cursor: str | None = None,
+        rows: int = 15,
+        priority_rows: int = 2,
+        unread_only: bool = False,
+    ) -> Json:
+        """One page of the list."""
+        trouble = self.trouble
+        return shapes.inbox(
+            self.world,
+            trouble.shape,
+            min(rows, trouble.page_size),
+            min(priority_rows, trouble.priority_rows),
+            shapes.rank_of(cursor),
+            unread_only,
+        )
+
+    def thread_json(
+        self, thread: Thread, limit: int = 50, opening: bool = False
+    ) -> Json:
+        """One conversation. `opening`: the page's own first answer after its load."""
+        self.fire("thread_read", thread)
+        held = self._held_back(thread, opening)
+        return shapes.thread_answer(self.world, thread, limit, held)
+
+    def _held_back(self, thread: Thread, opening: bool) -> HeldBack | None:
+        if opening and self.trouble.empty_first_thread_answer:
+            return HeldBack()
+        held = self.trouble_of(thread).held_back
+        if held is None or held.on == ("asked" if opening else "opening"):
+            return None
+        return held if held.take() else None
+
     # -- trouble --------------------------------------------------------------
+
+    def thread_trouble(self, thread: Thread, **switches: Any) -> ThreadTrouble:
+        """Make one conversation sick; without switches, healthy again."""
+        thread.trouble = ThreadTrouble(**switches)
+        return thread.trouble
+
+    def trouble_of(self, thread: Thread) -> ThreadTrouble:
+        """The conversation's own switches, and those for all where it has none."""
+        return thread.trouble.over(self.trouble)
 
     def clear_trouble(self) -> None:
         self.trouble = Trouble()
+        for thread in self.world.threads.values():
+            thread.trouble = ThreadTrouble()
 
     def new_deploy(self) -> None:
         """Other hashes from now on: pages that are open have stale ones."""
@@ -127,15 +178,15 @@ class SiteState:
 
     def page_loaded(self) -> None:
         """A page of the inbox was loaded: its script comes with the newest hashes."""
-        self._empty_next = self.trouble.empty_first_thread_answer
+        self._opening = True
         if self.trouble.stale_hash:
             self.trouble.stale_hash = False
             self.new_deploy()
 
-    def take_empty(self) -> bool:
-        """Whether the thread's answer that goes out now is the empty one."""
-        empty, self._empty_next = self._empty_next, False
-        return empty
+    def take_opening(self) -> bool:
+        """Whether the thread's answer that goes out now is the first of a page load."""
+        opening, self._opening = self._opening, False
+        return opening
 
     def logged_out(self, cookies: Mapping[str, str]) -> bool:
         """Of one request: by the switch, or for want of both session cookies."""

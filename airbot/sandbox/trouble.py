@@ -1,11 +1,20 @@
 """The trouble the simulated Airbnb can make: plain switches, read at every request.
 
-Facts: airbnb-web.md of 2026-11, sections 5 to 7 and 10.
+    site.trouble.api_status = 500              everywhere
+    site.thread_trouble(thread, held_back=HeldBack(1))      in one conversation
+    site.odd("list", callback)                 the list's JSON, changed at will
+    site.clear_trouble()                       in good health again
+
+`ThreadTrouble` is what one conversation can have among healthy ones; `Trouble` has the
+same fields for all conversations, and what concerns the whole site. A conversation's
+own switch goes before the one for all. Facts: airbnb-web.md of 2026-11, sections 3.5,
+4.3, 5 to 7 and 10; an answer that lags behind the list's row is not attested.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from dataclasses import fields
 
 #: Where a challenge shows when `challenge_on` does not say.
 _CHALLENGE_PLACE = {"airlock_420": "api", "airlock_401": "api"}
@@ -17,8 +26,53 @@ _PLACES = {
 }
 
 
+@dataclass(kw_only=True)
+class Counted:
+    """What happens `times` times; None: until it is switched off."""
+
+    times: int | None = None
+    done: int = 0  # how often it has happened
+
+    def take(self) -> bool:
+        """Whether it happens now; counts it."""
+        if self.times is not None and self.done >= self.times:
+            return False
+        self.done += 1
+        return True
+
+
 @dataclass
-class Trouble:
+class HeldBack(Counted):
+    """What the answer of a conversation lacks, while the list's row shows the newest.
+
+    HeldBack(2): the answer ends two messages too early and does not say so. HeldBack(2,
+    has_newer=True): it says so. HeldBack(times=1): the next answer is empty.
+    HeldBack(1, "middle"): the last message but one is missing. HeldBack(of="host"): all
+    that the logged-in account wrote is. A page that stands open reads for itself, when
+    it is loaded and after a change of the row; these answers are counted as well.
+    """
+
+    newest: int | None = None  # how many, the newest first; None: every one
+    of: str = "all"  # "all" | "host" | "guest" | "middle" (neither first nor last)
+    has_newer: bool = False  # hasNewer "YES"
+    on: str | None = None  # "opening" (first after a page load) | "asked" | None: both
+
+
+@dataclass
+class ThreadTrouble:
+    """One conversation's trouble. The defaults are good health."""
+
+    held_back: HeldBack | None = None
+
+    def over(self, general: ThreadTrouble) -> ThreadTrouble:
+        """This conversation's switches, and where one is off, that for all."""
+        names = [field.name for field in fields(ThreadTrouble)]
+        both = {name: getattr(self, name) or getattr(general, name) for name in names}
+        return ThreadTrouble(**both)
+
+
+@dataclass
+class Trouble(ThreadTrouble):
     """Set any field at any time. The defaults are a site in good health.
 
     What concerns the page itself (`composer`, `language`, `markup_gone`,

@@ -17,6 +17,8 @@ from dataclasses import field
 from datetime import datetime
 from typing import Any
 
+from airbot.sandbox.trouble import ThreadTrouble
+
 #: participantRole -> productRole, roleDescription, userRoleForLogging.
 #: CO_HOST's product role and number are not attested.
 ROLES = {
@@ -87,6 +89,7 @@ class Thread:
     unread: bool = False
     activity_at_ms: int | None = None
     messages: list[Message] = field(default_factory=list)
+    trouble: ThreadTrouble = field(default_factory=ThreadTrouble)
 
     @property
     def id(self) -> str:
