@@ -441,6 +441,181 @@ def test_a_page_reads_again_until_it_has_what_the_row_shows(
     expect(page.locator(MESSAGES)).to_have_count(4)
 
 
+# -- sick conversations, and odd JSON -----------------------------------------
+
+
+@pytest.fixture
+def other(site: AirbnbSite) -> Thread:
+    """A conversation in good health beside `talk`."""
+    thread = site.add_thread(guest="Kenji")
+    site.guest_writes(thread, "g1")
+    return thread
+
+
+def statuses(site: AirbnbSite, *threads: Thread) -> list[int]:
+    return [ask(site, THREAD, globalThreadId=t.id).status_code for t in threads]
+
+
+def test_one_conversations_query_can_fail(
+    site: AirbnbSite, talk: Thread, other: Thread
+) -> None:
+    site.thread_trouble(talk, api_status=502, retry_after="7")
+    assert statuses(site, talk, other) == [502, 200]
+    assert ask(site, THREAD, globalThreadId=talk.id).headers["Retry-After"] == "7"
+    assert ask(site, INBOX).status_code == 200
+    site.thread_trouble(talk)
+    assert statuses(site, talk, other) == [200, 200]
+
+
+def test_one_conversation_can_answer_html_with_any_status(
+    site: AirbnbSite, talk: Thread, other: Thread
+) -> None:
+    site.thread_trouble(talk, html_on_api=True, api_status=403)
+    response = ask(site, THREAD, globalThreadId=talk.id)
+    assert "html" in response.headers["Content-Type"] and response.status_code == 403
+    assert statuses(site, other) == [200]
+
+
+@pytest.mark.parametrize(
+    ("kind", "data"), [("data", None), ("field", {"threadData": None})]
+)
+def test_one_conversation_can_have_errors_inside_a_200(
+    site: AirbnbSite, talk: Thread, other: Thread, kind: str, data: object
+) -> None:
+    site.thread_trouble(talk, api_errors=kind)
+    response = ask(site, THREAD, globalThreadId=talk.id)
+    assert response.status_code == 200 and response.json()["errors"]
+    assert response.json()["data"] == data
+    assert bodies(site, other) == ["g1"]
+
+
+def test_an_outage_is_the_lists_or_everybodys(site: AirbnbSite, talk: Thread) -> None:
+    site.trouble.api_errors = "data"
+    for operation in (INBOX, THREAD, "FetchInboxFiltersConfig"):
+        answer = ask(site, operation, globalThreadId=talk.id).json()
+        assert answer["data"] is None and answer["errors"]
+    assert post(site, talk, "Yes", "one").json()["data"] is None
+    assert site.posted() == []
+    site.trouble.api_for = INBOX
+    assert ask(site, INBOX).json()["data"] is None
+    assert len(bodies(site, talk)) == 4
+
+
+def test_the_json_can_be_changed_right_before_it_goes_out(
+    site: AirbnbSite, talk: Thread
+) -> None:
+    def no_row(body: Any) -> None:
+        body["data"]["node"]["messagingInbox"]["inboxItems"]["edges"][0]["node"] = None
+
+    def no_role(body: Any) -> None:
+        people = body["data"]["threadData"]["participants"]["edges"]
+        people[0]["node"]["participantRole"] = None
+
+    site.odd("list", no_row)
+    site.odd("thread", no_role)
+    assert rows(site)["edges"][0]["node"] is None
+    people = read(site, talk)["participants"]["edges"]
+    assert people[0]["node"]["participantRole"] is None
+    site.clear_trouble()
+    assert rows(site)["edges"][0]["node"]["id"] == talk.id
+
+
+def test_half_an_emoji_goes_out_as_its_escape(site: AirbnbSite) -> None:
+    thread = site.add_thread(guest="Maya \ud83d", listing="Loft \ud83d")
+    site.guest_writes(thread, "Hi \ud83d")
+    for operation in (INBOX, THREAD):
+        response = ask(site, operation, globalThreadId=thread.id)
+        assert b"\\ud83d" in response.content
+    assert bodies(site, thread) == ["Hi \ud83d"]
+    assert requests.get(site.url + "/", timeout=5).status_code == 200
+
+
+def _odd_list(body: Any) -> None:
+    edges = body["data"]["node"]["messagingInbox"]["inboxItems"]["edges"]
+    edges[0]["node"]["participants"]["edges"][0]["node"] = None
+    edges += [None, {"node": None}, {"node": {"id": "TWVzc2FnZVRocmVhZDox"}}]
+
+
+def _odd_thread(body: Any) -> None:
+    node = body["data"]["threadData"]
+    node["participants"]["edges"][0]["node"] = None
+    first, second, third, *_ = node["messageData"]["messages"]
+    first["hydratedContent"]["content"] = None
+    second["hydratedContent"]["contentType"] = "HOLOGRAM"
+    third["id"] = None
+    node["messageData"]["messages"].insert(0, None)
+
+
+@pytest.mark.browser
+def test_the_page_draws_what_it_can_of_odd_json(
+    site: AirbnbSite, page: Page, talk: Thread, other: Thread
+) -> None:
+    site.odd("list", _odd_list)
+    site.odd("thread", _odd_thread)
+    open_thread(page, site, talk)
+    expect(page.locator("[data-listrow]")).to_have_count(2)
+    expect(page.locator(MESSAGES)).to_have_count(3)
+    send(page, "Yes")
+    expect(page.locator(STANDING)).to_have_count(4)
+    assert [m.text for m in site.posted()] == ["Yes"]
+
+
+@pytest.mark.browser
+def test_one_conversation_has_no_composer(
+    site: AirbnbSite, page: Page, talk: Thread, other: Thread
+) -> None:
+    site.thread_trouble(talk, composer="none")
+    page.goto(f"{site.url}/hosting/messages/{talk.number}")
+    expect(page.locator(MESSAGES)).to_have_count(4)
+    expect(page.locator("#thread_panel")).to_contain_text("no longer write")
+    expect(page.locator(f"{COMPOSER}, {BUTTON}")).to_have_count(0)
+    page.click(f"a[data-testid=inbox_list_{other.number}]")
+    expect(page.locator(COMPOSER)).to_be_visible()
+
+
+@pytest.mark.browser
+def test_a_composer_can_be_drawn_later_than_the_messages(
+    site: AirbnbSite, page: Page, talk: Thread
+) -> None:
+    site.thread_trouble(talk, composer_after_s=1.0)
+    page.goto(f"{site.url}/hosting/messages/{talk.number}")
+    expect(page.locator(MESSAGES)).to_have_count(4)
+    expect(page.locator(COMPOSER)).to_have_count(0)
+    send(page, "Yes")
+    expect(page.locator(MESSAGES)).to_have_count(5)
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("form", ["textarea", "contenteditable", "wrapped"])
+@pytest.mark.parametrize(("place", "shown"), [("before", 1), ("after", 0)])
+def test_of_two_boxes_one_is_hidden(
+    site: AirbnbSite, page: Page, talk: Thread, form: str, place: str, shown: int
+) -> None:
+    site.thread_trouble(talk, composer=form, hidden_box=place)
+    page.goto(f"{site.url}/hosting/messages/{talk.number}")
+    boxes = page.locator(COMPOSER)
+    expect(boxes).to_have_count(2)
+    expect(boxes.nth(1 - shown)).to_be_hidden()
+    boxes.nth(shown).click()
+    page.keyboard.insert_text("Yes")
+    page.click(BUTTON)
+    expect(page.locator(MESSAGES)).to_have_count(5)
+
+
+@pytest.mark.browser
+def test_send_stays_grey_for_a_text_with_a_link(
+    site: AirbnbSite, page: Page, talk: Thread
+) -> None:
+    site.thread_trouble(talk, send_disabled_for="https?://")
+    open_thread(page, site, talk)
+    write(page, "See https://example.org")
+    page.keyboard.press("Enter")
+    assert page.is_disabled(BUTTON) and sends(site) == []
+    page.fill(COMPOSER, "See the map")
+    page.click(BUTTON)
+    expect(page.locator(MESSAGES)).to_have_count(5)
+
+
 # -- the rules of the API -----------------------------------------------------
 
 

@@ -23,15 +23,22 @@ FOLDER = Path(__file__).with_name("pages")
 
 def answer(body: Json | str, status: int = 200, **headers: str) -> bottle.HTTPResponse:
     """A JSON answer, or an HTML one when `body` is text."""
-    kind = "application/json; charset=utf-8"
-    if isinstance(body, str):
-        kind = "text/html; charset=utf-8"
-    else:
-        body = json.dumps(body, ensure_ascii=False)
-    response = bottle.HTTPResponse(body, status, **headers)
-    response.content_type = kind
+    is_html = isinstance(body, str)
+    content = body if isinstance(body, str) else _json(body)
+    response = bottle.HTTPResponse(content.encode(errors="replace"), status, **headers)
+    kind = "text/html" if is_html else "application/json"
+    response.content_type = f"{kind}; charset=utf-8"
     response.set_header("Cache-Control", "no-store")
     return response
+
+
+def _json(body: Json) -> str:
+    text = json.dumps(body, ensure_ascii=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # half an emoji: it goes out as "\\ud83d" alone
+        return json.dumps(body)
+    return text
 
 
 def html(name: str, **values: Any) -> str:

@@ -27,11 +27,13 @@ from airbot.sandbox.operations import FILTERS
 from airbot.sandbox.operations import INBOX
 from airbot.sandbox.operations import MARK_READ
 from airbot.sandbox.operations import MUTATIONS
+from airbot.sandbox.operations import READS
 from airbot.sandbox.operations import SEND
 from airbot.sandbox.operations import THREAD
 from airbot.sandbox.server import CutConnection
 from airbot.sandbox.state import INBOX_PATH
 from airbot.sandbox.state import SiteState
+from airbot.sandbox.trouble import ThreadTrouble
 from airbot.sandbox.world import Thread
 
 Json = dict[str, Any]
@@ -73,6 +75,16 @@ def _identifier(variables: Json) -> str | None:
         return None
 
 
+def _failure(trouble: ThreadTrouble) -> bottle.HTTPResponse | None:
+    status = trouble.api_status
+    if status is None and not trouble.html_on_api:
+        return None
+    failed = errors(status or 200, "Request failed")
+    if trouble.html_on_api:
+        failed = answer(_HTML, status or 200)
+    return later(failed, trouble.retry_after)
+
+
 class Api:
     """Answers /api/v3/<operation>/<hash> for one site."""
 
@@ -110,7 +122,7 @@ class Api:
         variables = asked["variables"]
         note.thread_number = self._named_thread(variables)
         note.unique_identifier = _identifier(variables)
-        trouble = self._general_trouble(operation)
+        trouble = self._general_trouble(operation, note.thread_number)
         if trouble is not None:
             return trouble
         if not bottle.request.get_header("x-airbnb-api-key"):
@@ -122,7 +134,8 @@ class Api:
             )
         if operation in MUTATIONS and bottle.request.method != "POST":
             return errors(405, "Method not allowed")
-        return self._verbs[operation](variables)
+        failing = None if operation in READS else self.site.failing(operation)
+        return answer(failing) if failing else self._verbs[operation](variables)
 
     @staticmethod
     def _named_thread(variables: Json) -> str | None:
@@ -131,13 +144,20 @@ class Api:
         named = variables.get("globalThreadId") or variables.get("messageThreadId")
         return thread_number(named or inner)
 
-    def _general_trouble(self, operation: str) -> bottle.HTTPResponse | None:
+    def _general_trouble(
+        self, operation: str, number: str | None
+    ) -> bottle.HTTPResponse | None:
+        thread = self.site.world.threads.get(number or "")
+        concerned = self.site.concerned(operation, thread)
+        for trouble in concerned:
+            if trouble.hang or trouble.slow_s:
+                self.site.wait(None if trouble.hang else trouble.slow_s)
+        answers = [self._shut(operation), *map(_failure, concerned)]
+        return next((found for found in answers if found is not None), None)
+
+    def _shut(self, operation: str) -> bottle.HTTPResponse | None:
+        """What a session gets that is over, or is to pass a check."""
         trouble, site = self.site.trouble, self.site
-        if trouble.concerns(operation):
-            if trouble.hang:
-                site.wait(None)
-            if trouble.slow_s:
-                site.wait(trouble.slow_s)
         away = site.logged_out(bottle.request.cookies)
         if away and trouble.logged_out_api != "ok":
             if trouble.logged_out_api == "html":
@@ -146,30 +166,24 @@ class Api:
         kind = trouble.challenged("send" if operation == SEND else "api")
         if kind == "airlock_420":
             return airlock_420(site.host.id)
-        if kind:
-            return airlock_401()
-        if not trouble.concerns(operation):
-            return None
-        if trouble.api_status is not None:
-            failed = errors(trouble.api_status, "Request failed")
-            return later(failed, trouble.retry_after)
-        return answer(_HTML) if trouble.html_on_api else None
+        return airlock_401() if kind else None
 
     # -- reads ----------------------------------------------------------------
 
     def _inbox(self, variables: Json) -> bottle.HTTPResponse:
         tags = variables.get("threadTagFilters") or []
+        cursor = variables.get("beforeCursor")
         try:
-            return answer(
-                self.site.list_json(
-                    variables.get("beforeCursor"),
-                    int(variables.get("numRequestedThreads") or 15),
-                    int(variables.get("numPriorityThreads") or 0),
-                    any(tag.get("userThreadTagName") == "unread" for tag in tags),
-                )
-            )
+            shapes.rank_of(cursor)
         except (ValueError, KeyError, TypeError):
             return errors(400, "Bad cursor")
+        body = self.site.list_json(
+            cursor,
+            int(variables.get("numRequestedThreads") or 15),
+            int(variables.get("numPriorityThreads") or 0),
+            any(tag.get("userThreadTagName") == "unread" for tag in tags),
+        )
+        return answer(body)
 
     def _found(self, variables: Json) -> Thread | None:
         return self.site.world.threads.get(self._named_thread(variables) or "")

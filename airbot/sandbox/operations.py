@@ -1,4 +1,7 @@
-"""The operations of /api/v3 by their names (airbnb-web.md of 2026-11, section 3.2)."""
+"""The operations of /api/v3 by their names (airbnb-web.md of 2026-11, section 3.2).
+
+The fields of the two mutations' answers are made up, those of the reads attested.
+"""
 
 INBOX = "ViaductInboxData"
 THREAD = "ViaductGetThreadAndDataQuery"
@@ -6,5 +9,13 @@ FILTERS = "FetchInboxFiltersConfig"
 SEND = "CreateBulkMessagesMutation"
 MARK_READ = "CreateLastMessageReadViaductMutation"
 
-OPERATIONS = (INBOX, THREAD, FILTERS, SEND, MARK_READ)
+#: Where an answer's `data` has what was asked for.
+FIELDS = {
+    INBOX: "node",
+    THREAD: "threadData",
+    FILTERS: "viewer",
+    SEND: "createBulkMessages",
+    MARK_READ: "createLastMessageRead",
+}
+READS = (INBOX, THREAD)
 MUTATIONS = (SEND, MARK_READ)

@@ -33,6 +33,16 @@ def enveloped(data: Any, errors: list[Json] | None = None) -> Json:
     return {"errors": errors, **answer} if errors else answer
 
 
+def failed(field: str, whole: bool) -> Json:
+    """A 200 of a GraphQL outage: errors, and no data or the field as null."""
+    error = {
+        "message": "Internal Server Error",
+        "path": [field],
+        "extensions": {"classification": "DataFetchingException"},
+    }
+    return enveloped(None if whole else {field: None}, [error])
+
+
 # -- the list -----------------------------------------------------------------
 
 

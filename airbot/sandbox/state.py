@@ -17,7 +17,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from airbot.sandbox import shapes
-from airbot.sandbox.operations import OPERATIONS
+from airbot.sandbox.operations import FIELDS
+from airbot.sandbox.operations import INBOX
+from airbot.sandbox.operations import THREAD
 from airbot.sandbox.server import CutConnection
 from airbot.sandbox.trouble import HeldBack
 from airbot.sandbox.trouble import ThreadTrouble
@@ -67,6 +69,7 @@ class SiteState:
         self.new_deploy()
         self._recorded: deque[Request] = deque(maxlen=_REMEMBERED)
         self._callbacks: dict[str, list[Callback]] = {}
+        self._odd: dict[str, list[Callable[[Json], Any]]] = {}
         self._opening = False
 
     def now(self) -> float:
@@ -131,7 +134,7 @@ class SiteState:
     ) -> Json:
         """One page of the list."""
         trouble = self.trouble
-        return shapes.inbox(
+        body = self.failing(INBOX) or shapes.inbox(
             self.world,
             trouble.shape,
             min(rows, trouble.page_size),
@@ -139,14 +142,18 @@ class SiteState:
             shapes.rank_of(cursor),
             unread_only,
         )
+        return self._changed("list", body)
 
     def thread_json(
         self, thread: Thread, limit: int = 50, opening: bool = False
     ) -> Json:
         """One conversation. `opening`: the page's own first answer after its load."""
         self.fire("thread_read", thread)
-        held = self._held_back(thread, opening)
-        return shapes.thread_answer(self.world, thread, limit, held)
+        body = self.failing(THREAD, thread)
+        if body is None:
+            held = self._held_back(thread, opening)
+            body = shapes.thread_answer(self.world, thread, limit, held)
+        return self._changed("thread", body)
 
     def _held_back(self, thread: Thread, opening: bool) -> HeldBack | None:
         if opening and self.trouble.empty_first_thread_answer:
@@ -155,6 +162,30 @@ class SiteState:
         if held is None or held.on == ("asked" if opening else "opening"):
             return None
         return held if held.take() else None
+
+    def failing(self, operation: str, thread: Thread | None = None) -> Json | None:
+        """The 200 that carries errors in place of data, or None."""
+        concerned = self.concerned(operation, thread)
+        kinds = [trouble.api_errors for trouble in concerned if trouble.api_errors]
+        return shapes.failed(FIELDS[operation], kinds[0] == "data") if kinds else None
+
+    def concerned(
+        self, operation: str, thread: Thread | None
+    ) -> list[ThreadTrouble | Trouble]:
+        """The trouble of a request: the conversation's own, then that of all."""
+        own = [thread.trouble] if thread and operation == THREAD else []
+        general = [self.trouble] if self.trouble.concerns(operation) else []
+        return [*own, *general]
+
+    def odd(self, what: str, callback: Callable[[Json], Any]) -> None:
+        """Let `callback` change the JSON of every "list" or "thread" right before it
+        goes out, in place: a null row, a text without content, half an emoji."""
+        self._odd.setdefault(what, []).append(callback)
+
+    def _changed(self, what: str, body: Json) -> Json:
+        for callback in self._odd.get(what, ()):
+            callback(body)
+        return body
 
     # -- trouble --------------------------------------------------------------
 
@@ -169,12 +200,13 @@ class SiteState:
 
     def clear_trouble(self) -> None:
         self.trouble = Trouble()
+        self._odd.clear()
         for thread in self.world.threads.values():
             thread.trouble = ThreadTrouble()
 
     def new_deploy(self) -> None:
         """Other hashes from now on: pages that are open have stale ones."""
-        self.hashes = {operation: secrets.token_hex(32) for operation in OPERATIONS}
+        self.hashes = {operation: secrets.token_hex(32) for operation in FIELDS}
 
     def page_loaded(self) -> None:
         """A page of the inbox was loaded: its script comes with the newest hashes."""
@@ -199,8 +231,10 @@ class SiteState:
 
     def page_switches(self) -> dict[str, Any]:
         """What the script of an open page must know now."""
+        sick = {n: t.trouble.of_the_page() for n, t in list(self.world.threads.items())}
         return {
-            "composer": self.trouble.composer,
             "markupGone": self.trouble.markup_gone,
             "sendChallenge": self.trouble.challenged("send"),
+            "all": self.trouble.of_the_page(),
+            "threads": {number: known for number, known in sick.items() if known},
         }

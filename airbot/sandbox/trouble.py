@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from dataclasses import fields
+from typing import Any
 
 #: Where a challenge shows when `challenge_on` does not say.
 _CHALLENGE_PLACE = {"airlock_420": "api", "airlock_401": "api"}
@@ -60,9 +61,27 @@ class HeldBack(Counted):
 
 @dataclass
 class ThreadTrouble:
-    """One conversation's trouble. The defaults are good health."""
+    """One conversation's trouble. The defaults are good health.
+
+    The page sees what concerns its composer when it next shows the conversation.
+    """
 
     held_back: HeldBack | None = None
+
+    # the conversation's query; in `Trouble`, every operation that `api_for` allows
+    api_status: int | None = None
+    api_errors: str | None = None  # a 200 with errors and no: "data" | "field" of it
+    html_on_api: bool = False  # with `api_status` as its status, else 200
+    retry_after: str | None = None
+    slow_s: float = 0.0
+    hang: bool = False  # requests are taken and never answered
+
+    #: "textarea" | "contenteditable" | "wrapped" | "none" (the guest's account is gone,
+    #: or the conversation may only be read)
+    composer: str | None = None
+    composer_after_s: float = 0.0  # it is drawn so much later than the messages
+    hidden_box: str | None = None  # a second one: "before" | "after" the one that shows
+    send_disabled_for: str | None = None  # Send stays grey: JavaScript's, "https?://"
 
     def over(self, general: ThreadTrouble) -> ThreadTrouble:
         """This conversation's switches, and where one is off, that for all."""
@@ -70,17 +89,27 @@ class ThreadTrouble:
         both = {name: getattr(self, name) or getattr(general, name) for name in names}
         return ThreadTrouble(**both)
 
+    def of_the_page(self) -> dict[str, Any]:
+        """What the page's script must know, as far as it is switched on."""
+        known = {
+            "composer": self.composer,
+            "composerAfterMs": self.composer_after_s * 1000,
+            "hiddenBox": self.hidden_box,
+            "sendDisabledFor": self.send_disabled_for,
+        }
+        return {name: value for name, value in known.items() if value}
+
 
 @dataclass
 class Trouble(ThreadTrouble):
     """Set any field at any time. The defaults are a site in good health.
 
     What concerns the page itself (`composer`, `language`, `markup_gone`,
-    `extra_words`, `hang_page`, `greedy_page`) is seen by a page when it loads;
-    `composer` and `markup_gone` also at the next thread that an open page shows.
+    `extra_words`, `hang_page`, `greedy_page`) is seen by a page when it loads; what
+    concerns the composer and `markup_gone` also at the next thread that it shows.
     """
 
-    composer: str = "contenteditable"  # "textarea" | "contenteditable" | "wrapped"
+    composer: str | None = "contenteditable"
     language: str = "en"  # "en" | "fr"
     shape: str = "inboxItems"  # "inboxItems" | "threads" (the older path)
     empty_first_thread_answer: bool = False  # once for each page load
@@ -98,17 +127,14 @@ class Trouble(ThreadTrouble):
     challenge: str | None = None
     challenge_on: str | None = None  # "page" | "api" | "send" | "both"
 
-    api_status: int | None = None
-    api_for: str | None = None  # an operation: api_status, html_on_api, slow_s, hang
-    html_on_api: bool = False
+    #: The one operation that api_status, api_errors, html_on_api, slow_s and hang
+    #: concern, by its name in operations.py; None: all
+    api_for: str | None = None
     page_status: int | None = None
-    retry_after: str | None = None
     stale_hash: bool = False  # ends by itself when a page is loaded anew
 
     cache_s: int = 0  # how long a browser may keep an API answer
 
-    slow_s: float = 0.0
-    hang: bool = False  # API requests are taken and never answered
     slow_send_s: float = 0.0  # stored at once, answered later (with "late": both later)
 
     #: None | "lose_answer" | "swallow" | "rewrite" | "refuse" | "refuse_200"

@@ -4,6 +4,10 @@ export const config = JSON.parse(
   document.getElementById("data-injector-instances").textContent);
 export let switches = config.switches;
 
+// of a conversation: its own switches go before those of all
+export const troubleOf = (number) =>
+  ({ ...switches.all, ...switches.threads[number] });
+
 export class Failed extends Error {
   constructor(status, body) {
     super("status " + status);

@@ -1,13 +1,13 @@
 // The composer (airbnb-web.md 4.3): three forms of the field, the button, the send.
-import { Failed, sendText, switches } from "./api.js";
+import { Failed, sendText, switches, troubleOf } from "./api.js";
 import { element, named } from "./dom.js";
 import { words } from "./labels.js";
 
 // The test id stands on the field, or ("wrapped") on an element around it.
-function makeField() {
+function makeField(form) {
   const testid = named("composer", "messaging-composebar");
   const gone = testid !== "messaging-composebar";
-  if (switches.composer === "textarea") {
+  if (form === "textarea") {
     const field = element("textarea", {
       "id": gone ? "field" : "message_input",
       "class": "editor",
@@ -17,7 +17,7 @@ function makeField() {
     });
     return [field, element("div", { "class": "box" }, field)];
   }
-  const wrapped = switches.composer === "wrapped";
+  const wrapped = form === "wrapped";
   const field = element("div", {
     "class": "editor",
     "contenteditable": "plaintext-only",
@@ -31,6 +31,14 @@ function makeField() {
   return [field, element("div", box, field)];
 }
 
+// a second one with the same test id, "before" or "after" the one that shows
+function boxes(form, shown, hiddenBox) {
+  if (!hiddenBox) return [shown];
+  const [, hidden] = makeField(form);
+  hidden.hidden = true;
+  return hiddenBox === "before" ? [hidden, shown] : [shown, hidden];
+}
+
 const isRefusal = (body) =>
   body?.errors?.find((error) => error.extensions?.errorType === "contact_info");
 
@@ -40,14 +48,16 @@ export class Composer {
     this.number = number;
     this.what = what;
     this.pressed = false;
-    const [field, box] = makeField();
+    const { composer, hiddenBox } = troubleOf(number);
+    const [field, box] = makeField(composer);
     this.field = field;
     this.button = element("button", {
       "type": "button",
       "data-testid": named("send_button", "messaging_compose_bar_send_button"),
       "aria-label": words.send,
     }, "➤");
-    this.element = element("div", { "class": "composer" }, box, this.button);
+    this.element = element("div", { "class": "composer" },
+      ...boxes(composer, box, hiddenBox), this.button);
     this.field.addEventListener("input", () => this.update());
     this.field.addEventListener("keydown", (event) => this.key(event));
     this.button.addEventListener("click", () => this.press());
@@ -67,8 +77,14 @@ export class Composer {
     this.update();
   }
 
+  sendable() {
+    const refuses = troubleOf(this.number).sendDisabledFor;
+    const text = this.text();
+    return text.trim() && !(refuses && new RegExp(refuses).test(text));
+  }
+
   update() {
-    this.button.disabled = !this.text().trim();
+    this.button.disabled = !this.sendable();
     // what is left of an emptied field would hide the placeholder
     if (this.field.innerText === "\n") this.field.textContent = "";
   }
@@ -81,7 +97,7 @@ export class Composer {
   }
 
   async press() {
-    if (this.pressed || !this.text().trim()) return;
+    if (this.pressed || !this.sendable()) return;
     this.pressed = true;
     try {
       const known = await (await fetch("/_sandbox/switches")).json();

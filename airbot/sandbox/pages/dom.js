@@ -16,5 +16,14 @@ export function named(part, name) {
   return gone ? "v9-" + name.replaceAll("_", "").replaceAll("-", "") : name;
 }
 
+// what the page cannot make sense of is left out, as an error boundary does
+export const whatCanBeDrawn = (values, draw) => values.flatMap((value, index) => {
+  try {
+    return [draw(value, index)];
+  } catch (error) {
+    return [];
+  }
+});
+
 export const textOf = (standardText) =>
   (standardText?.components || []).map((component) => component.text).join("");

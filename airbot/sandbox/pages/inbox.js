@@ -1,7 +1,7 @@
 // The page: the list at the left, which thread is open, and the poll. The thread itself
 // is in thread.js. Markup of the list: airbnb-web.md 4.1.
 import { config, fetchList, numberOf, query, switches } from "./api.js";
-import { element, named, textOf } from "./dom.js";
+import { element, named, textOf, whatCanBeDrawn } from "./dom.js";
 import { listTime, words } from "./labels.js";
 import { openThread, shownThread, showNothing, threadChanged } from "./thread.js";
 
@@ -26,7 +26,9 @@ function itemsOf(answer) {
 async function load(cursor) {
   const items = itemsOf(await fetchList(cursor, unreadOnly));
   if (!cursor && unreadOnly) nodes.clear();
-  for (const { node } of items.edges) nodes.set(numberOf(node.id), node);
+  for (const edge of items.edges) {
+    if (edge?.node?.id) nodes.set(numberOf(edge.node.id), edge.node);
+  }
   if (cursor || !pageInfo) pageInfo = items.pageInfo;
 }
 
@@ -44,7 +46,7 @@ function preview(node) {
   if (accountType !== "USER") return words.service + text;
   if (accountId === config.accountId) return words.you + text;
   const writer = node.participants.edges
-    .map((edge) => edge.node).find((person) => person.accountId === accountId);
+    .map((edge) => edge?.node).find((person) => person?.accountId === accountId);
   const ofTeam = writer?.participantRole === "CO_HOST";
   return (ofTeam ? writer.enrichedParticipantInfo.name + ": " : "") + text;
 }
@@ -100,7 +102,7 @@ function draw() {
     "role": "group",
     "aria-label": words.list,
     "data-listroot": named("list", "") ? null : "true",
-  }, ...entries.map(row));
+  }, ...whatCanBeDrawn(entries, row));
   const last = pageInfo?.hasNextPage
     ? element("div", { "class": "loader", "data-testid": "inbox-list-loader" }, "…")
     : element("div", { "role": "group", "aria-label": words.end });

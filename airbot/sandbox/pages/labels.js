@@ -34,6 +34,7 @@ const EN = {
   refusedWhy: "Links and contact info can't be shared. "
     + "Please remove the info below before sending:",
   choose: "Select a conversation",
+  closed: "You can no longer write in this conversation.",
   broken: "Something went wrong. Please try again.",
 };
 
@@ -70,6 +71,7 @@ const FR = {
   refusedWhy: "Les liens et les coordonnées ne peuvent pas être partagés. "
     + "Veuillez supprimer les informations ci-dessous avant l'envoi :",
   choose: "Choisissez une conversation",
+  closed: "Vous ne pouvez plus écrire dans cette conversation.",
   broken: "Une erreur est survenue. Veuillez réessayer.",
 };
 

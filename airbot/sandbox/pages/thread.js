@@ -1,7 +1,7 @@
 // The open thread: its header and its messages (airbnb-web.md 4.2).
-import { config, fetchThread, markRead } from "./api.js";
+import { config, fetchThread, markRead, troubleOf } from "./api.js";
 import { Composer } from "./composer.js";
-import { element, named, textOf } from "./dom.js";
+import { element, named, textOf, whatCanBeDrawn } from "./dom.js";
 import { clock, day, when, words } from "./labels.js";
 
 const panel = document.getElementById("thread_panel");
@@ -24,7 +24,7 @@ const stateOf = (node) => {
 
 export async function openThread(number, refreshList) {
   if (open?.composer) drafts.set(open.number, open.composer.text());
-  open = { number, composer: null, seen: null };
+  open = { number, composer: null, list: null, seen: null };
   showNothing("");
   await reload(number, refreshList);
 }
@@ -47,7 +47,7 @@ export async function reload(number, refreshList) {
   try {
     node = await read(number);
   } catch (error) {
-    if (open.number === number && !open.composer) showNothing(words.broken);
+    if (open.number === number && !open.list) showNothing(words.broken);
     return;
   }
   if (open.number !== number) return;
@@ -55,7 +55,7 @@ export async function reload(number, refreshList) {
     showNothing("");
     return;
   }
-  if (!open.composer) frame(node, refreshList);
+  if (!open.list) frame(node, refreshList);
   draw(node);
   if (open.seen === stateOf(node)) return;
   open.seen = stateOf(node);
@@ -79,6 +79,20 @@ function frame(node, refreshList) {
     "class": "scroller", "data-testid": "message-thread-container",
   }, element("div", { "data-testid": "message-thread-item-list-container" }, open.list));
   open.notice = element("div", { "aria-live": "assertive" });
+  panel.replaceChildren(header, open.scroller, open.notice);
+  const { composer, composerAfterMs } = troubleOf(number);
+  if (composer === "none") {
+    panel.append(element("p", { "class": "closed" }, words.closed));
+  } else if (composerAfterMs) {
+    const framed = open;
+    setTimeout(() => open === framed && addComposer(refreshList), composerAfterMs);
+  } else {
+    addComposer(refreshList);
+  }
+}
+
+function addComposer(refreshList) {
+  const { number } = open;
   open.composer = new Composer(number, {
     draft: drafts.get(number) || "",
     sending: addBubble,
@@ -86,7 +100,7 @@ function frame(node, refreshList) {
     notice: (...lines) => showNotice(number, lines),
   });
   drafts.delete(number);
-  panel.replaceChildren(header, open.scroller, open.notice, open.composer.element);
+  panel.append(open.composer.element);
 }
 
 function showNotice(number, lines) {
@@ -121,9 +135,9 @@ function draw(node) {
   const bubbles = [...open.list.children]
     .filter((item) => item.classList.contains("pending"));
   const people = new Map(node.participants.edges
-    .map(({ node: person }) => [person.accountId, person]));
-  const messages = node.messageData.messages;
-  const items = messages.map((message, index) => item(message, people, {
+    .map((edge) => [edge?.node?.accountId, edge?.node]));
+  const messages = node.messageData.messages.filter(Boolean);
+  const items = whatCanBeDrawn(messages, (message, index) => item(message, people, {
     before: messages[index - 1], last: index === messages.length - 1,
   }));
   const start = element("div", {
@@ -136,18 +150,18 @@ function draw(node) {
 // what stands in the message: [text for the label, element, kind]
 function shownContent(message) {
   if (message.isSoftDelete) return [words.unsent, content(words.unsent), "unsent"];
-  const hydrated = message.hydratedContent;
-  if (hydrated.contentType === "TEXT" || hydrated.contentType === "BULLETIN") {
-    const body = hydrated.content.body;
-    return [body.replaceAll("\n", "."), content(body), hydrated.contentType];
+  const { contentType, content: hydrated } = message.hydratedContent || {};
+  if (contentType === "TEXT" || contentType === "BULLETIN") {
+    const body = hydrated?.body || "";
+    return [body.replaceAll("\n", "."), content(body), contentType];
   }
-  if (hydrated.contentType === "MEDIA") {
+  if (contentType === "MEDIA") {
     return [words.photo, content("[" + words.photo + "]"), "MEDIA"];
   }
-  const { actionHeader, tombstoneHeader } = hydrated.content.headerV2;
+  const { actionHeader, tombstoneHeader } = hydrated?.headerV2 || {};
   const body = element("div", {
     "class": "card-body", "data-testid": "html-rich-text-container",
-  }, (actionHeader || tombstoneHeader).title.body);
+  }, (actionHeader || tombstoneHeader)?.title.body || "");
   return [words.noText, body, "CARD"];
 }
 
@@ -157,7 +171,7 @@ function item(message, people, { before, last }) {
   const person = people.get(accountId);
   const own = accountId === config.accountId;
   const system = accountType !== "USER";
-  const name = person?.enrichedParticipantInfo.name || "Airbnb user";
+  const name = person?.enrichedParticipantInfo?.name || "Airbnb user";
   const role = person?.roleDescription || "Host";
   const newDay = !before || day(Number(before.createdAtMs)) !== day(at);
   const newRun = newDay || before.account.accountId !== accountId;
