@@ -24,6 +24,7 @@ from playwright.sync_api import sync_playwright
 from airbot.browser import Browser
 from airbot.sandbox.site import AirbnbSite
 from airbot.sandbox.trouble import HeldBack
+from airbot.sandbox.trouble import Interruption
 from airbot.sandbox.world import Thread
 from airbot.sandbox.world import global_id
 
@@ -978,6 +979,152 @@ def test_a_late_post_is_stored_after_a_while(site: AirbnbSite, page: Page) -> No
     assert site.posted() == []
     expect(page.locator(STANDING)).to_have_count(1)
     assert [m.text for m in site.posted()] == ["Yes"]
+
+
+# -- what comes between the page and who types ---------------------------------
+
+DIALOGS = [("dialog", "dialog[open]"), ("overlay", "[role=dialog][aria-modal=true]")]
+OVER = [*DIALOGS, ("coachmark", "[popover]")]
+
+
+def interrupted(site: AirbnbSite, *kind: str, **more: Any) -> Interruption:
+    site.trouble.interruption = Interruption(*kind, **more)
+    return site.trouble.interruption
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(("kind", "selector"), DIALOGS)
+def test_a_dialog_over_the_loaded_page_has_the_focus_on_its_first_button(
+    site: AirbnbSite, page: Page, talk: Thread, kind: str, selector: str
+) -> None:
+    interrupted(site, kind)
+    open_thread(page, site, talk)
+    expect(page.locator(selector)).to_be_visible()
+    expect(page.locator("button:focus")).to_have_text("Continue")
+    with pytest.raises(TimeoutError):
+        page.click(COMPOSER, timeout=300)
+    page.keyboard.press("Shift+Enter")
+    expect(page.locator(selector)).to_have_count(0)
+    assert site.pressed_buttons == ["Continue"]
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(("kind", "selector"), DIALOGS)
+def test_the_escape_key_is_a_press_too(
+    site: AirbnbSite, page: Page, talk: Thread, kind: str, selector: str
+) -> None:
+    interrupted(site, kind)
+    open_thread(page, site, talk)
+    page.keyboard.press("Escape")
+    expect(page.locator(selector)).to_have_count(0)
+    assert site.pressed_buttons == ["Escape"]
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(("times", "seen"), [(None, [1, 1, 1]), (1, [1, 0, 0])])
+def test_a_dialog_comes_at_each_load_or_so_many_times(
+    site: AirbnbSite, page: Page, talk: Thread, times: int, seen: list[int]
+) -> None:
+    dialog = interrupted(site, "dialog", times=times)
+    counts = []
+    for _ in seen:
+        open_thread(page, site, talk)
+        counts.append(page.locator("dialog").count())
+    assert counts == seen and dialog.done == sum(seen)
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(("kind", "selector"), OVER)
+def test_what_comes_while_somebody_types_takes_the_keys(
+    site: AirbnbSite, page: Page, talk: Thread, kind: str, selector: str
+) -> None:
+    interrupted(site, kind, "typing", after_chars=3, buttons=("Let it write",))
+    open_thread(page, site, talk)
+    page.click(COMPOSER)
+    page.keyboard.type("Yes,it")
+    expect(page.locator(selector)).to_be_visible()
+    assert composer_text(page) == "Yes"
+    page.keyboard.press("Enter")
+    assert site.pressed_buttons == ["Let it write"] and sends(site) == []
+
+
+@pytest.mark.browser
+def test_a_dialog_can_come_after_the_last_character(
+    site: AirbnbSite, page: Page, talk: Thread
+) -> None:
+    interrupted(site, "dialog", "typed", after_s=0.3)
+    open_thread(page, site, talk)
+    page.click(COMPOSER)
+    page.keyboard.type("Yes, it is")
+    expect(page.locator("dialog[open]")).to_be_visible()
+    assert composer_text(page) == "Yes, it is"
+
+
+@pytest.mark.browser
+def test_a_press_of_send_can_bring_a_dialog_in_place_of_the_send(
+    site: AirbnbSite, page: Page, talk: Thread
+) -> None:
+    interrupted(site, "dialog", "press")
+    open_thread(page, site, talk)
+    send(page, "Yes")
+    expect(page.locator("dialog[open]")).to_be_visible()
+    assert composer_text(page) == "Yes" and sends(site) == []
+
+
+@pytest.mark.browser
+def test_one_conversation_is_interrupted_when_it_is_shown(
+    site: AirbnbSite, page: Page, talk: Thread, other: Thread
+) -> None:
+    site.thread_trouble(talk, interruption=Interruption("coachmark"))
+    open_thread(page, site, other)
+    expect(page.locator("[popover]")).to_have_count(0)
+    page.click(f"a[data-testid=inbox_list_{talk.number}]")
+    expect(page.locator("button:focus")).to_have_text("Got it")
+
+
+@pytest.mark.browser
+def test_a_toast_lies_over_send_for_a_while(
+    site: AirbnbSite, page: Page, talk: Thread
+) -> None:
+    interrupted(site, "toast", "typing", lasts_s=1.5)
+    open_thread(page, site, talk)
+    write(page, "Yes")
+    box = page.locator(BUTTON).bounding_box()
+    assert box
+    page.mouse.click(box["x"] + 20, box["y"] + 20)
+    assert site.pressed_buttons == ["View"] and sends(site) == []
+    expect(page.locator(".toast")).to_have_count(0)
+    page.click(BUTTON)
+    expect(page.locator(STANDING)).to_have_count(5)
+
+
+@pytest.mark.browser
+def test_a_search_box_takes_the_focus_and_the_rest_of_the_text(
+    site: AirbnbSite, page: Page, talk: Thread
+) -> None:
+    interrupted(site, "search", "typing", after_chars=3)
+    open_thread(page, site, talk)
+    page.click(COMPOSER)
+    page.keyboard.type("Yes, it is")
+    assert composer_text(page) == "Yes"
+    assert page.input_value("[type=search]") == ", it is"
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(("keeps", "left"), [(True, "Yes"), (False, "")])
+def test_the_composer_can_be_built_anew_under_the_writers_hands(
+    site: AirbnbSite, page: Page, talk: Thread, keeps: bool, left: str
+) -> None:
+    interrupted(site, "rebuild", "typed", after_s=0.1, keeps_text=keeps)
+    open_thread(page, site, talk)
+    before = page.query_selector(COMPOSER)
+    write(page, "Yes")
+    page.wait_for_function("box => !box.isConnected", arg=before)
+    assert composer_text(page) == left
+    page.fill(COMPOSER, "Yes, it is")
+    page.click(BUTTON)
+    expect(page.locator(STANDING)).to_have_count(5)
+    assert [m.text for m in site.posted()] == ["Yes, it is"]
 
 
 # -- login and challenges -----------------------------------------------------

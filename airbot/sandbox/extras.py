@@ -6,6 +6,7 @@ pages and people who look on ask for.
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import bottle
@@ -38,6 +39,8 @@ class Extras:
         app.get("/static/<name>", callback=self.static)
         app.get("/_sandbox/person", callback=lambda: answer(self.person()))
         app.get("/_sandbox/switches", callback=lambda: answer(self.press()))
+        app.post("/_sandbox/interrupt", callback=self.interrupt)
+        app.post("/_sandbox/pressed", callback=self.pressed)
         app.get("/_sandbox/state", callback=lambda: answer(self.state()))
 
     def person(self) -> dict[str, bool]:
@@ -49,6 +52,15 @@ class Extras:
         swallowed = self.site.trouble.send == "no_request"
         taken = swallowed and self.site.trouble.take_send() is not None
         return {**self.site.page_switches(), "swallowsPress": taken}
+
+    def interrupt(self) -> bottle.HTTPResponse:
+        """The page is about to draw an interruption: does it come?"""
+        return answer({"comes": self.site.interrupt(bottle.request.query.thread)})
+
+    def pressed(self) -> bottle.HTTPResponse:
+        """A button of an interruption was pressed; "Escape" when it was that key."""
+        self.site.pressed_buttons.append(json.loads(bottle.request.body.read()))
+        return answer({})
 
     # -- the guest's side, and what the sandbox shows of itself --------------------
 

@@ -67,6 +67,7 @@ class SiteState:
         self.stopping = threading.Event()
         self.hashes: dict[str, str] = {}
         self.new_deploy()
+        self.pressed_buttons: list[str] = []  # of interruptions
         self._recorded: deque[Request] = deque(maxlen=_REMEMBERED)
         self._callbacks: dict[str, list[Callback]] = {}
         self._odd: dict[str, list[Callable[[Json], Any]]] = {}
@@ -193,6 +194,12 @@ class SiteState:
         """Make one conversation sick; without switches, healthy again."""
         thread.trouble = ThreadTrouble(**switches)
         return thread.trouble
+
+    def interrupt(self, number: str) -> bool:
+        """Whether the interruption comes that a page is about to draw; counts it."""
+        thread = self.world.threads.get(number)
+        trouble = self.trouble_of(thread) if thread else self.trouble
+        return trouble.interruption is not None and trouble.interruption.take()
 
     def trouble_of(self, thread: Thread) -> ThreadTrouble:
         """The conversation's own switches, and those for all where it has none."""

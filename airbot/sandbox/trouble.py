@@ -59,6 +59,46 @@ class HeldBack(Counted):
     on: str | None = None  # "opening" (first after a page load) | "asked" | None: both
 
 
+#: What an interruption's buttons say when it does not say so itself.
+_BUTTONS = {"coachmark": ("Got it",), "toast": ("View",)}
+
+
+@dataclass
+class Interruption(Counted):
+    """What comes over the page, or between it and who types: once in each page load.
+
+    Interruption("dialog", times=1): over the first page that is loaded, and no more.
+    Interruption("overlay", "typing"): after the first character.
+    Interruption("rebuild", "typed", after_s=0.5): half a second after the last one.
+    The primary button, the first, has the focus. What was pressed, by mouse or key, is
+    in `site.pressed_buttons`.
+    """
+
+    #: "dialog" (its showModal()) | "overlay" (a div with aria-modal) | "coachmark"
+    #: (small, takes the focus) | "toast" (over Send) | "search" (a box takes the
+    #: focus) | "rebuild" (another composer in place of this one)
+    kind: str = "dialog"
+    #: "load" | "typing" (the box holds `after_chars`) | "typed" (no key for `after_s`)
+    #: | "press" (of Send, which then sends nothing)
+    when: str = "load"
+    after_chars: int = 1
+    after_s: float = 0.0
+    lasts_s: float = 0.0  # then it goes by itself; 0: it stays
+    buttons: tuple[str, ...] = ()
+    keeps_text: bool = True  # of "rebuild"
+
+    def of_the_page(self) -> dict[str, Any]:
+        return {
+            "kind": self.kind,
+            "when": self.when,
+            "afterChars": self.after_chars,
+            "afterMs": self.after_s * 1000,
+            "lastsMs": self.lasts_s * 1000,
+            "buttons": self.buttons or _BUTTONS.get(self.kind, ("Continue", "Not now")),
+            "keepsText": self.keeps_text,
+        }
+
+
 @dataclass
 class ThreadTrouble:
     """One conversation's trouble. The defaults are good health.
@@ -82,6 +122,7 @@ class ThreadTrouble:
     composer_after_s: float = 0.0  # it is drawn so much later than the messages
     hidden_box: str | None = None  # a second one: "before" | "after" the one that shows
     send_disabled_for: str | None = None  # Send stays grey: JavaScript's, "https?://"
+    interruption: Interruption | None = None
 
     def over(self, general: ThreadTrouble) -> ThreadTrouble:
         """This conversation's switches, and where one is off, that for all."""
@@ -96,6 +137,7 @@ class ThreadTrouble:
             "composerAfterMs": self.composer_after_s * 1000,
             "hiddenBox": self.hidden_box,
             "sendDisabledFor": self.send_disabled_for,
+            "interruption": self.interruption and self.interruption.of_the_page(),
         }
         return {name: value for name, value in known.items() if value}
 

@@ -1,6 +1,7 @@
 // The composer (airbnb-web.md 4.3): three forms of the field, the button, the send.
 import { Failed, sendText, switches, troubleOf } from "./api.js";
 import { element, named } from "./dom.js";
+import { moment } from "./interrupt.js";
 import { words } from "./labels.js";
 
 // The test id stands on the field, or ("wrapped") on an element around it.
@@ -43,7 +44,7 @@ const isRefusal = (body) =>
   body?.errors?.find((error) => error.extensions?.errorType === "contact_info");
 
 export class Composer {
-  // what: { draft, sending(identifier, text), sent(), notice(...lines) }
+  // what: { draft, sending(identifier, text), sent(), notice(...lines), rebuilt(other) }
   constructor(number, what) {
     this.number = number;
     this.what = what;
@@ -58,7 +59,11 @@ export class Composer {
     }, "➤");
     this.element = element("div", { "class": "composer" },
       ...boxes(composer, box, hiddenBox), this.button);
-    this.field.addEventListener("input", () => this.update());
+    this.field.addEventListener("input", () => {
+      this.update();
+      moment("typing", number, this);
+      moment("typed", number, this);
+    });
     this.field.addEventListener("keydown", (event) => this.key(event));
     this.button.addEventListener("click", () => this.press());
     this.put(what.draft);
@@ -97,7 +102,7 @@ export class Composer {
   }
 
   async press() {
-    if (this.pressed || !this.sendable()) return;
+    if (this.pressed || !this.sendable() || moment("press", this.number, this)) return;
     this.pressed = true;
     try {
       const known = await (await fetch("/_sandbox/switches")).json();
@@ -106,6 +111,13 @@ export class Composer {
       this.pressed = false;
     }
     await this.send(this.text());
+  }
+
+  rebuild(keepsText) {
+    const draft = keepsText ? this.text() : "";
+    const other = new Composer(this.number, { ...this.what, draft });
+    this.element.replaceWith(other.element);
+    this.what.rebuilt(other);
   }
 
   async send(text) {

@@ -2,6 +2,7 @@
 // is in thread.js. Markup of the list: airbnb-web.md 4.1.
 import { config, fetchList, numberOf, query, switches } from "./api.js";
 import { element, named, textOf, whatCanBeDrawn } from "./dom.js";
+import { moment } from "./interrupt.js";
 import { listTime, words } from "./labels.js";
 import { openThread, shownThread, showNothing, threadChanged } from "./thread.js";
 
@@ -181,6 +182,7 @@ if (config.greedy) {
   const kept = [];
   setInterval(() => kept.push(new Uint8Array(8e6).fill(1)), 20);
 }
+moment("load", "");
 await Promise.all([
   refresh(),
   query("FetchInboxFiltersConfig", {}).catch(() => null),

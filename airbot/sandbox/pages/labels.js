@@ -34,6 +34,9 @@ const EN = {
   refusedWhy: "Links and contact info can't be shared. "
     + "Please remove the info below before sending:",
   choose: "Select a conversation",
+  news: "A new way to reply",
+  newsWhy: "Answers can be written for you. You can change this at any time.",
+  search: "Search messages",
   closed: "You can no longer write in this conversation.",
   broken: "Something went wrong. Please try again.",
 };
@@ -71,6 +74,9 @@ const FR = {
   refusedWhy: "Les liens et les coordonnées ne peuvent pas être partagés. "
     + "Veuillez supprimer les informations ci-dessous avant l'envoi :",
   choose: "Choisissez une conversation",
+  news: "Une nouvelle façon de répondre",
+  newsWhy: "Vos réponses peuvent être rédigées pour vous. Vous pouvez changer d'avis.",
+  search: "Rechercher dans les messages",
   closed: "Vous ne pouvez plus écrire dans cette conversation.",
   broken: "Une erreur est survenue. Veuillez réessayer.",
 };

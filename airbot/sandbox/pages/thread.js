@@ -2,6 +2,7 @@
 import { config, fetchThread, markRead, troubleOf } from "./api.js";
 import { Composer } from "./composer.js";
 import { element, named, textOf, whatCanBeDrawn } from "./dom.js";
+import { moment } from "./interrupt.js";
 import { clock, day, when, words } from "./labels.js";
 
 const panel = document.getElementById("thread_panel");
@@ -80,6 +81,7 @@ function frame(node, refreshList) {
   }, element("div", { "data-testid": "message-thread-item-list-container" }, open.list));
   open.notice = element("div", { "aria-live": "assertive" });
   panel.replaceChildren(header, open.scroller, open.notice);
+  moment("load", number);
   const { composer, composerAfterMs } = troubleOf(number);
   if (composer === "none") {
     panel.append(element("p", { "class": "closed" }, words.closed));
@@ -98,6 +100,7 @@ function addComposer(refreshList) {
     sending: addBubble,
     sent: () => reload(number, refreshList).then(refreshList),
     notice: (...lines) => showNotice(number, lines),
+    rebuilt: (other) => { open.composer = other; },
   });
   drafts.delete(number);
   panel.append(open.composer.element);
