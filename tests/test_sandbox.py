@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import time
+from collections.abc import Callable
 from collections.abc import Iterator
 from datetime import datetime
 from datetime import timedelta
@@ -961,7 +962,7 @@ def test_a_press_can_do_nothing(site: AirbnbSite, page: Page) -> None:
     site.trouble.send = "no_request"
     site.trouble.send_times = 1
     write(page, "Yes")
-    with page.expect_response("**/_sandbox/switches"):
+    with page.expect_response("**/_sandbox/switches?*"):
         page.click(BUTTON)
     assert composer_text(page) == "Yes" and sends(site) == []
     page.click(BUTTON)
@@ -979,6 +980,173 @@ def test_a_late_post_is_stored_after_a_while(site: AirbnbSite, page: Page) -> No
     assert site.posted() == []
     expect(page.locator(STANDING)).to_have_count(1)
     assert [m.text for m in site.posted()] == ["Yes"]
+
+
+HIDDEN = [
+    "(Phone number hidden by Airbnb)",
+    "(Numéro masqué par Airbnb)",
+    "(Airbnb によって非表示)",
+    "[Ausgeblendet durch Airbnb]",
+    r"\1",
+]
+CONTACTS = ["+33 6 12 34 56 78", "me@example.org", "https://example.org/a?b=1"]
+
+
+@pytest.mark.parametrize("words", HIDDEN)
+@pytest.mark.parametrize("contact", CONTACTS)
+def test_contact_details_are_hidden_in_any_language(
+    site: AirbnbSite, talk: Thread, other: Thread, words: str, contact: str
+) -> None:
+    site.thread_trouble(talk, send="hide", placeholder=words)
+    post(site, talk, f"Write to {contact} please", "one")
+    post(site, talk, "No contact", "two")
+    post(site, other, contact, "three")
+    texts = [m.text for m in site.posted()]
+    assert texts == [f"Write to {words} please", "No contact", contact]
+
+
+def test_a_sent_text_can_stand_there_as_a_cohosts(
+    site: AirbnbSite, talk: Thread
+) -> None:
+    site.trouble.send_as = noor = site.account("Noor")
+    post(site, talk, "Yes", "one")
+    newest = read(site, talk)["messageData"]["messages"][-1]
+    assert newest["account"]["accountId"] == noor.id != site.host.id
+
+
+@pytest.mark.parametrize(
+    ("names", "keys"), [(None, MESSAGE_KEYS), ("uuid", {"__typename", "uuid"})]
+)
+def test_the_answer_of_a_send_names_the_message(
+    site: AirbnbSite, talk: Thread, names: str | None, keys: set[str]
+) -> None:
+    site.trouble.send_names = names
+    answer = post(site, talk, "Yes", "one").json()["data"]["createBulkMessages"]
+    assert [set(message) for message in answer["messages"]] == [keys]
+    assert answer["messages"][0]["uuid"] == site.posted()[0].uuid
+
+
+def test_the_answer_of_a_send_can_name_nothing(site: AirbnbSite, talk: Thread) -> None:
+    site.trouble.send_names = "nothing"
+    answer = post(site, talk, "Yes", "one").json()["data"]["createBulkMessages"]
+    assert answer["messages"] == [] and len(site.posted()) == 1
+
+
+def test_a_send_can_be_swallowed_with_the_answer_of_a_success(
+    site: AirbnbSite, talk: Thread
+) -> None:
+    site.trouble.send = "swallow_ok"
+    answer = post(site, talk, "Yes", "one").json()["data"]["createBulkMessages"]
+    assert set(answer["messages"][0]) == MESSAGE_KEYS
+    assert site.posted() == [] and len(bodies(site, talk)) == 4
+
+
+def test_the_sends_of_one_conversation_go_wrong(
+    site: AirbnbSite, talk: Thread, other: Thread
+) -> None:
+    site.thread_trouble(talk, send=503, send_times=1)
+    texts = [(talk, "one"), (other, "two"), (talk, "three")]
+    assert [post(site, t, n, n).status_code for t, n in texts] == [503, 200, 200]
+
+
+# -- a service worker ----------------------------------------------------------
+
+
+@pytest.fixture
+def visited(
+    site: AirbnbSite, context: BrowserContext, talk: Thread
+) -> Iterator[Callable[[str], Page]]:
+    """`visited("stale")`: a page whose worker of that kind a former visit has left."""
+    assert context.browser
+    own = context.browser.new_context()
+
+    def visit(kind: str) -> Page:
+        page = own.new_page()
+        site.trouble.service_worker = kind
+        open_thread(page, site, talk)
+        page.evaluate("navigator.serviceWorker.ready.then(() => null)")
+        open_thread(page, site, talk)
+        assert page.evaluate("!!navigator.serviceWorker.controller")
+        return page
+
+    yield visit
+    own.close()
+
+
+@pytest.mark.browser
+def test_a_worker_stays_when_its_switch_is_off_and_forwards_all_requests(
+    site: AirbnbSite, talk: Thread, visited: Callable[[str], Page]
+) -> None:
+    page = visited("forward")
+    site.trouble.service_worker = None
+    with page.expect_response(f"**/{THREAD}/**") as seen:
+        open_thread(page, site, talk)
+    assert seen.value.from_service_worker
+    send(page, "Yes")
+    expect(page.locator(STANDING)).to_have_count(5)
+
+
+@pytest.mark.browser
+def test_a_worker_can_make_the_send_that_the_page_is_not_seen_to_make(
+    site: AirbnbSite, visited: Callable[[str], Page]
+) -> None:
+    page, asked = visited("sends"), []
+    page.on("request", lambda request: asked.append(request.url))
+    send(page, "Yes")
+    expect(page.locator(STANDING)).to_have_count(5)
+    assert [m.text for m in site.posted()] == ["Yes"] and len(sends(site)) == 1
+    assert any(THREAD in url for url in asked)
+    assert not any(SEND in url for url in asked)
+
+
+@pytest.mark.browser
+def test_a_failed_send_of_the_worker_fails_in_the_page(
+    site: AirbnbSite, visited: Callable[[str], Page]
+) -> None:
+    page = visited("sends")
+    site.trouble.send, site.trouble.send_times = 503, 1
+    send(page, "Yes")
+    expect(page.locator(NOTICE)).to_be_visible()
+    site.trouble.send, site.trouble.send_times = "lose_answer", None
+    page.click(BUTTON)
+    expect(page.locator(NOTICE)).to_be_visible()
+    assert composer_text(page) == "Yes"
+
+
+# whether a worker has put an answer away that holds a text
+KEPT = """async (text) => {
+  const cache = await caches.open("api");
+  const kept = await Promise.all((await cache.keys()).map((key) => cache.match(key)));
+  const texts = await Promise.all(kept.map((answer) => answer.text()));
+  return texts.some((answer) => answer.includes(text));
+}"""
+
+
+def shown_after(page: Page, site: AirbnbSite, thread: Thread) -> int:
+    open_thread(page, site, thread)
+    return page.locator(MESSAGES).count()
+
+
+@pytest.mark.browser
+def test_a_worker_can_answer_one_reading_late(
+    site: AirbnbSite, talk: Thread, visited: Callable[[str], Page]
+) -> None:
+    site.poll_s = 60
+    page = visited("stale")
+    site.guest_writes(talk, "the fifth")
+    assert shown_after(page, site, talk) == 4
+    page.wait_for_function(KEPT, arg="the fifth")
+    assert shown_after(page, site, talk) == 5
+
+
+@pytest.mark.browser
+def test_a_worker_can_answer_the_same_for_ever(
+    site: AirbnbSite, talk: Thread, visited: Callable[[str], Page]
+) -> None:
+    page = visited("frozen")
+    site.guest_writes(talk, "the fifth")
+    assert [shown_after(page, site, talk) for _ in range(3)] == [4, 4, 4]
+    assert not page.evaluate(KEPT, "the fifth")
 
 
 # -- what comes between the page and who types ---------------------------------

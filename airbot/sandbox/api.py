@@ -21,7 +21,7 @@ from airbot.sandbox.answers import errors
 from airbot.sandbox.answers import html
 from airbot.sandbox.answers import later
 from airbot.sandbox.answers import refusal
-from airbot.sandbox.content import rewritten
+from airbot.sandbox.content import changed
 from airbot.sandbox.messages import message_node
 from airbot.sandbox.operations import FILTERS
 from airbot.sandbox.operations import INBOX
@@ -34,6 +34,7 @@ from airbot.sandbox.server import CutConnection
 from airbot.sandbox.state import INBOX_PATH
 from airbot.sandbox.state import SiteState
 from airbot.sandbox.trouble import ThreadTrouble
+from airbot.sandbox.world import Message
 from airbot.sandbox.world import Thread
 
 Json = dict[str, Any]
@@ -83,6 +84,13 @@ def _failure(trouble: ThreadTrouble) -> bottle.HTTPResponse | None:
     if trouble.html_on_api:
         failed = answer(_HTML, status or 200)
     return later(failed, trouble.retry_after)
+
+
+def _named(message: Message, names: str | None) -> list[Json]:
+    """The message of a send as the answer to that has it."""
+    if names == "uuid":
+        return [{"__typename": "Message", "uuid": message.uuid}]
+    return [] if names == "nothing" else [message_node(message)]
 
 
 class Api:
@@ -228,7 +236,7 @@ class Api:
             return errors(400, "Bad message")
         with self.site.world.lock:  # a resend by the browser meets the same trouble
             if identifier not in self._troubled:
-                self._troubled[identifier] = self.site.trouble.take_send()
+                self._troubled[identifier] = self.site.take_send(thread)
         return self._take(thread, text, identifier, self._troubled[identifier])
 
     def _take(
@@ -240,24 +248,34 @@ class Api:
             return self._send_status(trouble)
         if trouble == "swallow":
             return answer({"data": {}})
-        wait = self.site.trouble.slow_send_s
+        how = self.site.trouble_of(thread)
         if trouble == "late":
-            self.site.wait(wait)
-        self.site.fire("before_send_taken", thread)
-        stored = rewritten(text) if trouble == "rewrite" else text
-        message = self.site.world.post(
-            thread, self.site.host, stored, unique_identifier=identifier
-        )
-        self.site.fire("after_send_taken", thread)
-        if wait and trouble != "late":
-            self.site.wait(wait)
+            self.site.wait(how.slow_send_s)
+        message = self._stored(thread, text, identifier, trouble)
+        if how.slow_send_s and trouble != "late":
+            self.site.wait(how.slow_send_s)
         if trouble == "lose_answer":
             raise CutConnection
         created = {
             "__typename": "CreateBulkMessagesResponse",
-            "messages": [message_node(message)],
+            "messages": _named(message, how.send_names),
         }
         return answer(shapes.enveloped({"createBulkMessages": created}))
+
+    def _stored(
+        self, thread: Thread, text: str, identifier: str, trouble: str | None
+    ) -> Message:
+        how = self.site.trouble_of(thread)
+        self.site.fire("before_send_taken", thread)
+        message = self.site.world.post(
+            thread,
+            how.send_as or self.site.host,
+            changed(text, trouble, how.placeholder),
+            unique_identifier=identifier,
+            stored=trouble != "swallow_ok",
+        )
+        self.site.fire("after_send_taken", thread)
+        return message
 
     def _send_status(self, status: int) -> bottle.HTTPResponse:
         if status == 420:

@@ -23,14 +23,26 @@ _HIDDEN = (
 )
 
 
-def rewritten(text: str) -> str:
-    """The text with its contact details hidden, or its last word when it has none."""
-    changed = text
-    for pattern, placeholder in _HIDDEN:
-        changed = pattern.sub(placeholder, changed)
-    if changed != text:
-        return changed
-    return re.sub(r"\S+\s*$", "(Hidden by Airbnb)", text)
+def hidden(text: str, placeholder: str | None = None) -> str:
+    """The text with `placeholder` in place of each contact detail."""
+    for pattern, english in _HIDDEN:
+        text = (placeholder or english).join(pattern.split(text))
+    return text
+
+
+def rewritten(text: str, placeholder: str | None = None) -> str:
+    """The same, or without its last word when it has no contact details."""
+    less = hidden(text, placeholder)
+    if less != text:
+        return less
+    return (placeholder or "(Hidden by Airbnb)").join(re.split(r"\S+\s*$", text))
+
+
+def changed(text: str, trouble: str | int | None, placeholder: str | None) -> str:
+    """What the site makes of a text that is sent, by the trouble of the send."""
+    if trouble == "rewrite":
+        return rewritten(text, placeholder)
+    return hidden(text, placeholder) if trouble == "hide" else text
 
 
 def contact_terms(text: str) -> list[str]:

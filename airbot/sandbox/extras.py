@@ -49,9 +49,9 @@ class Extras:
 
     def press(self) -> dict[str, Any]:
         """What the page's script must know: Send has just been pressed."""
-        swallowed = self.site.trouble.send == "no_request"
-        taken = swallowed and self.site.trouble.take_send() is not None
-        return {**self.site.page_switches(), "swallowsPress": taken}
+        thread = self._thread(bottle.request.query.thread)
+        swallowed = self.site.take_press(thread)
+        return {**self.site.page_switches(), "swallowsPress": swallowed}
 
     def interrupt(self) -> bottle.HTTPResponse:
         """The page is about to draw an interruption: does it come?"""
@@ -107,6 +107,7 @@ class Extras:
             return not_found()
         response = answer(path.read_text(encoding="utf-8"))
         response.content_type = _KINDS[path.suffix] + "; charset=utf-8"
+        response.set_header("Service-Worker-Allowed", "/")
         return response
 
     def state(self) -> dict[str, Any]:

@@ -103,6 +103,7 @@ class Pages:
             "extraWords": self.trouble.extra_words,
             "pollMs": site.poll_s * 1000,
             "hangs": self.trouble.hang_page,
+            "worker": self.trouble.service_worker,
             "greedy": self.trouble.greedy_page,
             "switches": site.page_switches(),
         }

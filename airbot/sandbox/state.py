@@ -195,6 +195,18 @@ class SiteState:
         thread.trouble = ThreadTrouble(**switches)
         return thread.trouble
 
+    def take_send(self, thread: Thread) -> str | int | None:
+        """The trouble of the send that comes into a conversation now; counts it."""
+        return self._of_sends(thread).take_send()
+
+    def take_press(self, thread: Thread) -> bool:
+        """Whether the press of Send that comes now is to do nothing; counts it."""
+        trouble = self._of_sends(thread)
+        return trouble.send == "no_request" and trouble.take_send() is not None
+
+    def _of_sends(self, thread: Thread) -> ThreadTrouble:
+        return self.trouble if thread.trouble.send is None else thread.trouble
+
     def interrupt(self, number: str) -> bool:
         """Whether the interruption comes that a page is about to draw; counts it."""
         thread = self.world.threads.get(number)

@@ -15,7 +15,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from dataclasses import fields
+from typing import TYPE_CHECKING
 from typing import Any
+
+if TYPE_CHECKING:
+    from airbot.sandbox.world import Account
 
 #: Where a challenge shows when `challenge_on` does not say.
 _CHALLENGE_PLACE = {"airlock_420": "api", "airlock_401": "api"}
@@ -124,11 +128,31 @@ class ThreadTrouble:
     send_disabled_for: str | None = None  # Send stays grey: JavaScript's, "https?://"
     interruption: Interruption | None = None
 
+    #: None | "lose_answer" | "swallow" (answers nothing) | "swallow_ok" (names a
+    #: message that is nowhere) | "rewrite" (contact details hidden, else the last word)
+    #: | "hide" (these alone) | "refuse" | "refuse_200" | "no_request" | "late"
+    #: | an HTTP status
+    send: str | int | None = None
+    send_times: int | None = None  # how many sends `send` applies to, counted down
+    slow_send_s: float = 0.0  # stored at once, answered later (with "late": both later)
+    placeholder: str | None = None  # of "rewrite" and "hide"; None: English, by kind
+    send_as: Account | None = None  # who has sent it then: a co-host, anybody
+    send_names: str | None = None  # the answer names: None: all | "uuid" | "nothing"
+
     def over(self, general: ThreadTrouble) -> ThreadTrouble:
         """This conversation's switches, and where one is off, that for all."""
         names = [field.name for field in fields(ThreadTrouble)]
         both = {name: getattr(self, name) or getattr(general, name) for name in names}
         return ThreadTrouble(**both)
+
+    def take_send(self) -> str | int | None:
+        """The trouble of the send that comes in now; counts `send_times` down."""
+        if self.send is None or self.send_times is None:
+            return self.send
+        if self.send_times <= 0:
+            return None
+        self.send_times -= 1
+        return self.send
 
     def of_the_page(self) -> dict[str, Any]:
         """What the page's script must know, as far as it is switched on."""
@@ -175,14 +199,12 @@ class Trouble(ThreadTrouble):
     page_status: int | None = None
     stale_hash: bool = False  # ends by itself when a page is loaded anew
 
+    #: From the second page load on, and kept by the browser when the switch is off:
+    #: None | "forward" (all requests) | "sends" (for the page, which fetches none)
+    #: | "stale" (each read gives the answer before) | "frozen" (the first, for ever)
+    service_worker: str | None = None
+
     cache_s: int = 0  # how long a browser may keep an API answer
-
-    slow_send_s: float = 0.0  # stored at once, answered later (with "late": both later)
-
-    #: None | "lose_answer" | "swallow" | "rewrite" | "refuse" | "refuse_200"
-    #: | "no_request" | "late" | an HTTP status
-    send: str | int | None = None
-    send_times: int | None = None  # how many sends `send` applies to, counted down
 
     markup_gone: str | None = None  # "composer" | "send_button" | "list" | "all"
     hang_page: bool = False  # the page's script never comes back after the load
@@ -199,12 +221,3 @@ class Trouble(ThreadTrouble):
     def concerns(self, operation: str) -> bool:
         """Whether the API's troubles apply to this operation."""
         return self.api_for is None or self.api_for == operation
-
-    def take_send(self) -> str | int | None:
-        """The trouble of the send that comes in now; counts `send_times` down."""
-        if self.send is None or self.send_times is None:
-            return self.send
-        if self.send_times <= 0:
-            return None
-        self.send_times -= 1
-        return self.send

@@ -196,8 +196,10 @@ class World:
         subtype: str | None = None,
         scheduled: bool = False,
         unique_identifier: str | None = None,
+        stored: bool = True,
     ) -> Message:
-        """Store one message; with a known `unique_identifier`, give the first again."""
+        """Store one message; with a known `unique_identifier`, give the first again.
+        With `stored=False` it has its id and is nowhere."""
         if at is not None and at.tzinfo is None:
             raise ValueError("at must know its time zone")
         with self.lock:
@@ -215,6 +217,8 @@ class World:
                 subtype=subtype,
                 unique_identifier=unique_identifier,
             )
+            if not stored:
+                return message
             thread.messages.append(message)
             if unique_identifier:
                 self.by_identifier[unique_identifier] = message

@@ -105,7 +105,7 @@ export class Composer {
     if (this.pressed || !this.sendable() || moment("press", this.number, this)) return;
     this.pressed = true;
     try {
-      const known = await (await fetch("/_sandbox/switches")).json();
+      const known = await (await fetch("/_sandbox/switches?thread=" + this.number)).json();
       if (known.swallowsPress) return; // the trouble "no_request"
     } finally {
       this.pressed = false;

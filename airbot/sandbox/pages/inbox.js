@@ -182,6 +182,10 @@ if (config.greedy) {
   const kept = [];
   setInterval(() => kept.push(new Uint8Array(8e6).fill(1)), 20);
 }
+if (config.worker) {
+  navigator.serviceWorker.register("/static/worker.js?kind=" + config.worker, { scope: "/" })
+    .catch(() => null); // a browser that allows none
+}
 moment("load", "");
 await Promise.all([
   refresh(),
