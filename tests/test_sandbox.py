@@ -1100,15 +1100,13 @@ def test_a_worker_can_make_the_send_that_the_page_is_not_seen_to_make(
 
 
 @pytest.mark.browser
+@pytest.mark.parametrize("trouble", [503, "lose_answer"])
 def test_a_failed_send_of_the_worker_fails_in_the_page(
-    site: AirbnbSite, visited: Callable[[str], Page]
+    site: AirbnbSite, visited: Callable[[str], Page], trouble: str | int
 ) -> None:
     page = visited("sends")
-    site.trouble.send, site.trouble.send_times = 503, 1
+    site.trouble.send = trouble
     send(page, "Yes")
-    expect(page.locator(NOTICE)).to_be_visible()
-    site.trouble.send, site.trouble.send_times = "lose_answer", None
-    page.click(BUTTON)
     expect(page.locator(NOTICE)).to_be_visible()
     assert composer_text(page) == "Yes"
 
@@ -1354,6 +1352,67 @@ def test_each_challenge_shows_until_a_person_was_there(
     page.wait_for_selector(BUTTON)
     assert page.url == f"{site.url}/hosting/messages/{thread.number}"
     expect(page.locator(selector)).to_have_count(0)
+
+
+FRAMES = [
+    ("datadome", "https://geo.captcha-delivery.com/"),
+    ("human", "https://captcha.px-cloud.net/"),
+    ("arkose_403", "https://airbnb-api.arkoselabs.com/"),
+    ("https://challenges.example/a", "https://challenges.example/a"),
+]
+
+
+@pytest.mark.parametrize(("kind", "frame"), FRAMES)
+def test_a_vendor_blocks_page_and_api_with_a_frame_in_a_403(
+    site: AirbnbSite, talk: Thread, kind: str, frame: str
+) -> None:
+    site.trouble.challenge = kind
+    page = requests.get(site.url + "/hosting/messages", timeout=5)
+    for response in (page, ask(site, INBOX), post(site, talk, "Yes", "one")):
+        assert response.status_code == 403 and f'<iframe src="{frame}' in response.text
+    site.trouble.challenge_on = "page"
+    assert ask(site, INBOX).status_code == 200 and site.posted() == []
+
+
+@pytest.mark.browser
+def test_a_person_passes_the_vendors_check(
+    site: AirbnbSite, page: Page, talk: Thread
+) -> None:
+    site.trouble.challenge = "datadome"
+    page.goto(f"{site.url}/hosting/messages/{talk.number}")
+    expect(page.locator("iframe")).to_be_visible()
+    page.click("text=I am a person")
+    page.wait_for_selector(BUTTON)
+
+
+@pytest.mark.parametrize("status", [None, 503])
+@pytest.mark.parametrize(
+    ("html", "words"),
+    [
+        ("maintenance", "We'll be right back"),
+        ("unknown", "Our terms have changed"),
+        ("<h1>Hm</h1>", "<h1>Hm</h1>"),
+    ],
+)
+def test_another_page_stands_in_place_of_the_inbox(
+    site: AirbnbSite, html: str, words: str, status: int | None
+) -> None:
+    site.trouble.page_html, site.trouble.page_status = html, status
+    response = requests.get(site.url + "/hosting/messages", timeout=5)
+    assert response.status_code == (status or 200) and words in response.text
+    assert "iframe" not in response.text and "password" not in response.text
+
+
+@pytest.mark.parametrize("on_page", [True, False])
+def test_a_403_has_no_frame_when_no_vendor_sends_it(
+    site: AirbnbSite, on_page: bool
+) -> None:
+    site.trouble.page_status = 403 if on_page else None
+    site.trouble.api_status, site.trouble.html_on_api = 403, True
+    page = requests.get(site.url + "/hosting/messages", timeout=5)
+    assert page.status_code == (403 if on_page else 200)
+    api = ask(site, INBOX)
+    assert api.status_code == 403 and "iframe" not in api.text + page.text
 
 
 def test_the_two_challenges_of_the_api(site: AirbnbSite) -> None:

@@ -15,6 +15,7 @@ import bottle
 
 from airbot.sandbox.content import contact_terms
 from airbot.sandbox.shapes import enveloped
+from airbot.sandbox.trouble import vendor_frame
 
 Json = dict[str, Any]
 
@@ -85,6 +86,15 @@ def airlock_420(user_id: str) -> bottle.HTTPResponse:
     }
     body = {"error_code": 420, "client_error_info": {"airlock": airlock}}
     return answer(body, 420)
+
+
+def challenge_html(kind: str | None, back: str) -> str:
+    """What a challenge adds to a page; nothing when there is none."""
+    return html("challenge.html", kind=kind, back=back, frame=vendor_frame(kind))
+
+
+def challenge_page(kind: str, back: str) -> str:
+    return html("airlock.html", challenge=challenge_html(kind, back))
 
 
 def refusal(text: str, status: int) -> bottle.HTTPResponse:

@@ -17,6 +17,7 @@ from airbot.sandbox import shapes
 from airbot.sandbox.answers import airlock_401
 from airbot.sandbox.answers import airlock_420
 from airbot.sandbox.answers import answer
+from airbot.sandbox.answers import challenge_page
 from airbot.sandbox.answers import errors
 from airbot.sandbox.answers import html
 from airbot.sandbox.answers import later
@@ -34,6 +35,7 @@ from airbot.sandbox.server import CutConnection
 from airbot.sandbox.state import INBOX_PATH
 from airbot.sandbox.state import SiteState
 from airbot.sandbox.trouble import ThreadTrouble
+from airbot.sandbox.trouble import vendor_frame
 from airbot.sandbox.world import Message
 from airbot.sandbox.world import Thread
 
@@ -166,12 +168,14 @@ class Api:
     def _shut(self, operation: str) -> bottle.HTTPResponse | None:
         """What a session gets that is over, or is to pass a check."""
         trouble, site = self.site.trouble, self.site
+        kind = trouble.challenged("send" if operation == SEND else "api")
+        if kind and vendor_frame(kind):
+            return answer(challenge_page(kind, INBOX_PATH), 403)
         away = site.logged_out(bottle.request.cookies)
         if away and trouble.logged_out_api != "ok":
             if trouble.logged_out_api == "html":
                 return answer(html("login.html", redirect_url=INBOX_PATH))
             return errors(401, "Unauthorized")
-        kind = trouble.challenged("send" if operation == SEND else "api")
         if kind == "airlock_420":
             return airlock_420(site.host.id)
         return airlock_401() if kind else None

@@ -14,6 +14,8 @@ from urllib.parse import quote
 import bottle
 
 from airbot.sandbox.answers import answer
+from airbot.sandbox.answers import challenge_html
+from airbot.sandbox.answers import challenge_page
 from airbot.sandbox.answers import html
 from airbot.sandbox.answers import later
 from airbot.sandbox.answers import redirect
@@ -21,6 +23,7 @@ from airbot.sandbox.state import INBOX_PATH
 from airbot.sandbox.state import SESSION_COOKIES
 from airbot.sandbox.state import SiteState
 from airbot.sandbox.trouble import Trouble
+from airbot.sandbox.trouble import vendor_frame
 from airbot.sandbox.world import global_id
 
 
@@ -29,6 +32,14 @@ def _local(path: str | None) -> str:
     if not path or not path.startswith("/") or path.startswith(("//", "/\\")):
         return INBOX_PATH
     return path
+
+
+def _other_page(trouble: Trouble) -> str:
+    """The HTML in place of a page: a file of pages/, what is given, or the status."""
+    if trouble.page_html in ("maintenance", "unknown"):
+        return html(f"{trouble.page_html}.html")
+    bare = f"<h1>{trouble.page_status}</h1><p>Something went wrong.</p>"
+    return bare if trouble.page_html is None else trouble.page_html
 
 
 class Pages:
@@ -66,25 +77,27 @@ class Pages:
             config=json.dumps(self._config()).replace("<", "\\u003c"),
             language=self.trouble.language,
             extra_words=self.trouble.extra_words,
-            challenge=html("challenge.html", kind=shown, back=self._here()),
+            challenge=challenge_html(shown, self._here()),
         )
         return answer(page)
 
     def _refused(self) -> bottle.HTTPResponse | None:
         """What a protected page answers instead of itself, or None."""
         trouble = self.trouble
-        if trouble.page_status is not None:
-            body = f"<h1>{trouble.page_status}</h1><p>Something went wrong.</p>"
-            return later(answer(body, trouble.page_status), trouble.retry_after)
+        if trouble.page_status is not None or trouble.page_html is not None:
+            status = trouble.page_status or 200
+            return later(answer(_other_page(trouble), status), trouble.retry_after)
+        kind = trouble.challenged("page")
+        if kind and vendor_frame(kind):
+            return answer(challenge_page(kind, self._here()), 403)
         if self.site.logged_out(bottle.request.cookies):
             return redirect("/login?redirect_url=" + quote(self._here(), safe=""))
-        kind = trouble.challenged("page")
         if kind in ("airlock_page", "airlock_420", "airlock_401"):
             airlock_id = secrets.token_hex(8)
             self._after_airlock[airlock_id] = self._here()
             return redirect("/airlock?al_id=" + airlock_id)
         if kind == "recaptcha":
-            return answer(self._airlock_html("recaptcha", self._here()))
+            return answer(challenge_page("recaptcha", self._here()))
         return None
 
     def _here(self) -> str:
@@ -136,17 +149,12 @@ class Pages:
 
     def airlock(self) -> bottle.HTTPResponse:
         back = self._after_airlock.get(bottle.request.query.al_id, INBOX_PATH)
-        return answer(self._airlock_html("airlock_page", back))
-
-    @staticmethod
-    def _airlock_html(kind: str, back: str) -> str:
-        challenge = html("challenge.html", kind=kind, back=back)
-        return html("airlock.html", challenge=challenge)
+        return answer(challenge_page("airlock_page", back))
 
     @staticmethod
     def challenge(kind: str) -> bottle.HTTPResponse:
         """For a page that is open when its send is answered by a challenge."""
-        return answer(html("challenge.html", kind=kind, back=INBOX_PATH))
+        return answer(challenge_html(kind, INBOX_PATH))
 
     def solve(self) -> bottle.HTTPResponse:
         """The button of every challenge: a person was here."""

@@ -23,12 +23,25 @@ if TYPE_CHECKING:
 
 #: Where a challenge shows when `challenge_on` does not say.
 _CHALLENGE_PLACE = {"airlock_420": "api", "airlock_401": "api"}
+#: The frames of vendors who block with a 403. DataDome's address is the usual one, the
+#: others are invented after their hosts; nothing of them was seen on Airbnb.
+_VENDORS = {
+    "datadome": "https://geo.captcha-delivery.com/captcha/?initialCid=x&t=fe",
+    "human": "https://captcha.px-cloud.net/PX0000/captcha.html",
+    "arkose_403": "https://airbnb-api.arkoselabs.com/v2/3.5.0/enforcement.html",
+}
 _PLACES = {
     "page": {"page"},
     "api": {"api", "send"},
     "send": {"send"},
     "both": {"page", "api", "send"},
 }
+
+
+def vendor_frame(challenge: str | None) -> str | None:
+    """The address of the frame in the 403 of a vendor; None for other challenges."""
+    given = challenge if challenge and challenge.startswith("https:") else None
+    return _VENDORS.get(challenge or "", given)
 
 
 @dataclass(kw_only=True)
@@ -189,7 +202,9 @@ class Trouble(ThreadTrouble):
     login_code: str | None = None  # then asked for; None: no code is
 
     #: None | "airlock_page" | "arkose" | "recaptcha" | "airlock_inline"
-    #: | "airlock_420" | "airlock_401"
+    #: | "airlock_420" | "airlock_401" | a 403 with a vendor's frame: "datadome",
+    #: "human", "arkose_403" or the frame's address, "https://..." (a 403 without one is
+    #: `page_status`, `api_status`)
     challenge: str | None = None
     challenge_on: str | None = None  # "page" | "api" | "send" | "both"
 
@@ -197,6 +212,9 @@ class Trouble(ThreadTrouble):
     #: concern, by its name in operations.py; None: all
     api_for: str | None = None
     page_status: int | None = None
+    #: in place of the page, with `page_status` as its status, else 200: "maintenance" |
+    #: "unknown" (neither a login nor a challenge) | the HTML itself
+    page_html: str | None = None
     stale_hash: bool = False  # ends by itself when a page is loaded anew
 
     #: From the second page load on, and kept by the browser when the switch is off:
@@ -214,7 +232,8 @@ class Trouble(ThreadTrouble):
         """The kind of challenge shown at `place` ("page", "api", "send"), or None."""
         if self.challenge is None:
             return None
-        default = _CHALLENGE_PLACE.get(self.challenge, "page")
+        usual = "both" if vendor_frame(self.challenge) else "page"
+        default = _CHALLENGE_PLACE.get(self.challenge, usual)
         places = _PLACES[self.challenge_on or default]
         return self.challenge if place in places else None
 
