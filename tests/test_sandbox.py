@@ -333,6 +333,77 @@ def test_a_read_by_the_api_leaves_unread_and_opening_takes_it(
     assert not site.unread(thread)
 
 
+# -- accounts that come and go --------------------------------------------------
+
+
+def listed(site: AirbnbSite, thread: Thread) -> set[str]:
+    people = read(site, thread)["participants"]["edges"]
+    return {edge["node"]["accountId"] for edge in people}
+
+
+def writers(site: AirbnbSite, thread: Thread) -> list[str]:
+    messages = read(site, thread)["messageData"]["messages"]
+    return [message["account"]["accountId"] for message in messages]
+
+
+def test_an_account_that_no_list_has_can_write(site: AirbnbSite) -> None:
+    thread = site.add_thread(guest="Maya")
+    nobody = site.account("Olu")
+    site.cohost_writes(thread, "I can help", by=nobody)
+    assert writers(site, thread) == [nobody.id]
+    assert nobody.id not in listed(site, thread)
+
+
+@pytest.mark.parametrize("role", ["COTRAVELER", "CO_HOST"])
+def test_who_leaves_is_listed_no_more_and_the_messages_stay(
+    site: AirbnbSite, role: str
+) -> None:
+    thread = site.add_thread(guest="Maya")
+    kenji = site.joins(thread, "Kenji", role)
+    site.guest_writes(thread, "Hello", by=kenji)
+    assert kenji.id in listed(site, thread)
+    site.leaves(thread, kenji)
+    assert kenji.id not in listed(site, thread) and writers(site, thread) == [kenji.id]
+
+
+def test_a_voice_note_is_a_text_without_words_or_media(site: AirbnbSite) -> None:
+    thread = site.add_thread(guest="Maya")
+    site.voice(thread)
+    site.voice(thread, by="host", media=True)
+    text, media = read(site, thread)["messageData"]["messages"]
+    assert text["contentType"] == "TEXT_CONTENT"
+    assert text["hydratedContent"]["content"]["body"] == ""
+    assert media["contentType"] == "MEDIA_CONTENT"
+    assert media["hydratedContent"]["content"]["mediaItems"]
+    assert media["account"]["accountId"] == site.host.id
+
+
+@pytest.mark.parametrize("change", ["edit", "unsend"])
+def test_a_change_of_an_older_text_does_not_show_in_the_row(
+    site: AirbnbSite, change: str
+) -> None:
+    thread = site.add_thread(guest="Maya")
+    older = site.guest_writes(thread, "at nine", at=ago(hours=2))
+    site.guest_writes(thread, "thanks", at=ago(hours=1))
+    before = rows(site)["edges"]
+    site.edit(older, "at ten") if change == "edit" else site.unsend(older)
+    assert rows(site)["edges"] == before
+    changed = read(site, thread)["messageData"]["messages"][0]
+    assert changed["updatedAtMs"] != changed["createdAtMs"]
+
+
+def test_a_conversation_can_be_shown_no_more(site: AirbnbSite) -> None:
+    gone, kept = site.add_thread(guest="Ana"), site.add_thread(guest="Ben")
+    site.hide(gone)
+    assert [edge["node"]["id"] for edge in rows(site)["edges"]] == [kept.id]
+    response = ask(site, THREAD, globalThreadId=gone.id)
+    assert response.status_code == 200 and response.json()["errors"]
+    assert response.json()["data"] == {"threadData": None}
+    assert post(site, gone, "Yes", "one").status_code == 400
+    site.hide(gone, False)
+    assert read(site, gone)["id"] == gone.id
+
+
 # -- readings that are not whole ----------------------------------------------
 
 

@@ -198,14 +198,14 @@ class Api:
         return answer(body)
 
     def _found(self, variables: Json) -> Thread | None:
-        return self.site.world.threads.get(self._named_thread(variables) or "")
+        thread = self.site.world.threads.get(self._named_thread(variables) or "")
+        return thread if thread and thread.shown else None
 
     def _thread(self, variables: Json) -> bottle.HTTPResponse:
         thread = self._found(variables)
         named = str(variables.get("globalThreadId"))
         if thread is None or named != thread.id:
-            error = {"message": "Thread not found", "path": ["threadData"]}
-            return answer(shapes.enveloped({"threadData": None}, [error]))
+            return answer(shapes.thread_not_found())
         limit = int(variables.get("numRequestedMessages") or 50)
         return answer(self.site.thread_json(thread, limit, self.site.take_opening()))
 

@@ -1,7 +1,8 @@
-"""The content of a message as Airbnb's JSON has it: text, photo, card, notice.
+"""The content of a message as Airbnb's JSON has it: text, photo, voice, card, notice.
 
 Facts: airbnb-web.md of 2026-11, the table of content types in 3.5. A card is posted by
-a USER account like a text: only the content type tells them apart.
+a USER account like a text: only the content type tells them apart. The items of a voice
+note are not attested.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ def message_kind(message: Message) -> tuple[str, str | None]:
     """contentType and contentSubType."""
     if message.kind == "text":
         return "TEXT_CONTENT", None
-    if message.kind == "photo":
+    if message.kind in ("photo", "voice"):
         return "MEDIA_CONTENT", None
     if message.kind == "card" and (message.subtype or "").endswith("_PENDING"):
         return "TEMPLATE_CONTENT", message.subtype
@@ -66,6 +67,8 @@ def content_preview(message: Message) -> str:
         return "Message unsent"
     if message.kind == "photo":
         return "Sent a photo"
+    if message.kind == "voice":
+        return "Sent a voice message"
     return " ".join(message.text.split())[:_PREVIEW_CHARS]
 
 
@@ -102,6 +105,16 @@ def _photo(message: Message) -> tuple[str, Json]:
         },
     }
     return "MEDIA", {"__typename": "Media", "mediaItems": [image]}
+
+
+def _voice(message: Message) -> tuple[str, Json]:
+    audio = {
+        "__typename": "AudioEntity",
+        "id": global_id("AudioEntity", message.id[-10:]),
+        "uri": "https://example.com/voice.m4a",
+        "assetMetadata": {"__typename": "AudioAssetMetadata", "durationMs": 4200},
+    }
+    return "MEDIA", {"__typename": "Media", "mediaItems": [audio]}
 
 
 def _notice(message: Message) -> tuple[str, Json]:
@@ -173,4 +186,10 @@ def _panel(message: Message) -> Json:
     }
 
 
-_CONTENT = {"text": _text, "photo": _photo, "card": _card, "notice": _notice}
+_CONTENT = {
+    "text": _text,
+    "photo": _photo,
+    "voice": _voice,
+    "card": _card,
+    "notice": _notice,
+}

@@ -151,8 +151,8 @@ def _guest_row(thread: Thread, message: Message) -> dict[str, Any]:
     text = message.text
     if message.deleted:
         text = "(unsent)"
-    elif message.kind == "photo":
-        text = "[photo]"
+    elif message.kind in ("photo", "voice"):
+        text = f"[{message.kind}]"
     return {
         "id": message.id,
         "side": "note" if message.account == SERVICE else side,

@@ -150,6 +150,11 @@ def thread_answer(
         return enveloped({"threadData": node})
 
 
+def thread_not_found() -> Json:
+    error = {"message": "Thread not found", "path": ["threadData"]}
+    return enveloped({"threadData": None}, [error])
+
+
 def _withheld(
     world: World, messages: list[Message], limit: int, held: HeldBack
 ) -> list[Message]:

@@ -124,6 +124,21 @@ class AirbnbSite(SiteState):
     def thread(self, number: str) -> Thread:
         return self.world.threads[number]
 
+    def joins(self, thread: Thread, who: str | Account, role: str) -> Account:
+        """One more participant, "COTRAVELER" or "CO_HOST"."""
+        account = self._as_account(who)
+        thread.participants.append((account, role))
+        return account
+
+    def leaves(self, thread: Thread, account: Account) -> None:
+        """Participant no more; what the account has written stays."""
+        thread.participants = [p for p in thread.participants if p[0] != account]
+
+    def hide(self, thread: Thread, hidden: bool = True) -> None:
+        """Show a conversation to the logged-in account no more, or again: it is gone
+        from the list, and its query knows no such conversation."""
+        thread.shown = not hidden
+
     # -- messages -------------------------------------------------------------
 
     def guest_writes(
@@ -197,6 +212,17 @@ class AirbnbSite(SiteState):
     ) -> Message:
         account = self._by(thread, by)
         return self.world.post(thread, account, "", kind="photo", at=at)
+
+    def voice(
+        self,
+        thread: Thread,
+        by: str | Account = "guest",
+        at: datetime | None = None,
+        media: bool = False,
+    ) -> Message:
+        """A voice note: a text without words, or with `media` an audio file."""
+        account, kind = self._by(thread, by), "voice" if media else "text"
+        return self.world.post(thread, account, "", kind=kind, at=at)
 
     def _by(self, thread: Thread, by: str | Account) -> Account:
         account = by

@@ -150,6 +150,8 @@ class SiteState:
     ) -> Json:
         """One conversation. `opening`: the page's own first answer after its load."""
         self.fire("thread_read", thread)
+        if not thread.shown:
+            return shapes.thread_not_found()
         body = self.failing(THREAD, thread)
         if body is None:
             held = self._held_back(thread, opening)

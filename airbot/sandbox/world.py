@@ -57,7 +57,7 @@ class Message:
     id: str
     thread: Thread
     account: Account
-    kind: str  # "text" | "photo" | "card" | "notice"
+    kind: str  # "text" | "photo" | "voice" | "card" | "notice"
     text: str
     created_at_ms: int
     updated_at_ms: int
@@ -87,6 +87,7 @@ class Thread:
     code: str
     made_at_ms: int
     unread: bool = False
+    shown: bool = True  # to the logged-in account
     activity_at_ms: int | None = None
     messages: list[Message] = field(default_factory=list)
     trouble: ThreadTrouble = field(default_factory=ThreadTrouble)
@@ -176,8 +177,9 @@ class World:
     def inbox(self, unread_only: bool = False) -> list[Thread]:
         """Newest activity first, which is not the order of the last messages."""
         with self.lock:
-            threads = [t for t in self.threads.values() if t.unread or not unread_only]
-            return sorted(threads, key=lambda t: (-t.sort_key(), t.number))
+            threads = [t for t in self.threads.values() if t.shown]
+            wanted = [t for t in threads if t.unread or not unread_only]
+            return sorted(wanted, key=lambda t: (-t.sort_key(), t.number))
 
     def priority(self, rows: int) -> list[Thread]:
         """The rows that stand in both lists; they carry the tag `priority`."""
