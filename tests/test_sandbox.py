@@ -480,6 +480,16 @@ def test_one_conversation_lags_among_whole_ones(site: AirbnbSite, talk: Thread) 
     assert (len(bodies(site, talk)), bodies(site, other)) == (4, ["g1"])
 
 
+def test_what_reads_without_http_reads_the_same(site: AirbnbSite, talk: Thread) -> None:
+    lists = [ask(site, INBOX, numPriorityThreads=2).json(), site.list_json()]
+    site.thread_trouble(talk, held_back=HeldBack(1, on="asked"))
+    answers = [ask(site, THREAD, globalThreadId=talk.id).json(), site.thread_json(talk)]
+    assert lists[0]["data"] == lists[1]["data"]
+    assert answers[0]["data"] == answers[1]["data"]
+    opened = site.thread_json(talk, opening=True)["data"]["threadData"]
+    assert len(opened["messageData"]["messages"]) == 4
+
+
 def test_more_messages_than_asked_for_are_older_ones(
     site: AirbnbSite, talk: Thread
 ) -> None:

@@ -129,16 +129,18 @@ class SiteState:
     def list_json(
         self,
         cursor: str | None = None,
-        rows: int = 15,
+        rows: int | None = None,
         priority_rows: int = 2,
         unread_only: bool = False,
     ) -> Json:
-        """One page of the list."""
-        trouble = self.trouble
-        body = self.failing(INBOX) or shapes.inbox(
+        """One page of the list: `rows`, or as many as a page of it has."""
+        failing, trouble = self.failing(INBOX), self.trouble
+        if failing is not None:
+            return failing
+        body = shapes.inbox(
             self.world,
             trouble.shape,
-            min(rows, trouble.page_size),
+            min(rows or trouble.page_size, trouble.page_size),
             min(priority_rows, trouble.priority_rows),
             shapes.rank_of(cursor),
             unread_only,
@@ -152,10 +154,11 @@ class SiteState:
         self.fire("thread_read", thread)
         if not thread.shown:
             return shapes.thread_not_found()
-        body = self.failing(THREAD, thread)
-        if body is None:
-            held = self._held_back(thread, opening)
-            body = shapes.thread_answer(self.world, thread, limit, held)
+        failing = self.failing(THREAD, thread)
+        if failing is not None:
+            return failing
+        held = self._held_back(thread, opening)
+        body = shapes.thread_answer(self.world, thread, limit, held)
         return self._changed("thread", body)
 
     def _held_back(self, thread: Thread, opening: bool) -> HeldBack | None:
@@ -181,8 +184,9 @@ class SiteState:
         return [*own, *general]
 
     def odd(self, what: str, callback: Callable[[Json], Any]) -> None:
-        """Let `callback` change the JSON of every "list" or "thread" right before it
-        goes out, in place: a null row, a text without content, half an emoji."""
+        """Let `callback` change the JSON of every "list" or "thread" that has data, in
+        place, right before it goes out: a null row, a text without content, half an
+        emoji."""
         self._odd.setdefault(what, []).append(callback)
 
     def _changed(self, what: str, body: Json) -> Json:
@@ -222,7 +226,7 @@ class SiteState:
     def clear_trouble(self) -> None:
         self.trouble = Trouble()
         self._odd.clear()
-        for thread in self.world.threads.values():
+        for thread in list(self.world.threads.values()):
             thread.trouble = ThreadTrouble()
 
     def new_deploy(self) -> None:
