@@ -6,6 +6,11 @@ logs, in `last_error` and on the screen.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from traceback import extract_tb
+
 
 class AirbotError(Exception):
     """Base of all errors that airbot raises on purpose."""
@@ -74,6 +79,10 @@ class BrowserMissing(SiteUnavailable):
     """No Chromium on this machine that can be started."""
 
 
+class SlowDown(SiteUnavailable):
+    """Airbnb blocks or limits this account: nothing more is asked for a while."""
+
+
 class SiteChanged(SiteError):
     """Something that airbot relies on was not found; `missing` names it."""
 
@@ -82,12 +91,43 @@ class SiteChanged(SiteError):
         self.missing = missing
 
 
-class ThreadNotShown(AirbotError):
+class DialogShown(SiteError):
+    """A dialog lies over Airbnb's page, and stays: a person must look at it.
+
+    Its buttons are not airbot's to press; reading goes on meanwhile.
+    """
+
+    state = "ok"
+
+
+class ThreadError(AirbotError):
+    """Something about one conversation: the others go on."""
+
+
+class ThreadNotShown(ThreadError):
     """Airbnb shows no such conversation to this account."""
 
 
-class ReplyNotTyped(AirbotError):
+class ReplyNotTyped(ThreadError):
     """The composer did not hold exactly the reply, so Send was not pressed."""
+
+
+class ThreadTroubled(ThreadError):
+    """A step failed in one conversation; `site_error` is what it means if it is not
+    the conversation's own (see policy/blame.py)."""
+
+    def __init__(self, step: str, site_error: SiteError) -> None:
+        super().__init__(str(site_error))
+        self.step = step
+        self.site_error = site_error
+
+
+class Unforeseen(ThreadError):
+    """A fault of the program's, met in one conversation; its text says where."""
+
+
+class QueueFull(AirbotError):
+    """Too many messages that answer no question wait already: send them later."""
 
 
 class CannotListen(AirbotError):
@@ -96,3 +136,26 @@ class CannotListen(AirbotError):
 
 class VerbRefused(AirbotError):
     """What a person asked for cannot be done to that reply or turn, and why."""
+
+
+@contextmanager
+def one_conversation() -> Iterator[None]:
+    """What nobody foresaw in one conversation is that conversation's trouble."""
+    try:
+        yield
+    except AirbotError:
+        raise
+    except Exception as e:
+        raise Unforeseen(f"airbot failed there, {where_it_failed(e)}") from e
+
+
+def where_it_failed(e: BaseException) -> str:
+    """Where the program has a fault, but not with what in hand.
+
+    An exception's own text may hold what a guest wrote.
+    """
+    where = " < ".join(
+        f"{Path(frame.filename).name}:{frame.lineno} {frame.name}"
+        for frame in reversed(extract_tb(e.__traceback__)[-5:])
+    )
+    return f"please report this: {type(e).__name__} in {where}"

@@ -83,6 +83,8 @@ class Message:
     body: str | None = field(repr=False)
     sent_at: datetime
     note: str | None = None  # why it was sorted as it was, where that is not plain
+    uuid: str | None = None  # Airbnb's other name for it
+    scheduled: bool = False  # the host's side's, but written long ago (policy)
 
     @property
     def is_guest_text(self) -> bool:
@@ -91,6 +93,12 @@ class Message:
     @property
     def is_host_text(self) -> bool:
         return self.direction == Direction.OUTBOUND and self.kind == Kind.TEXT
+
+    @property
+    def is_persons_answer(self) -> bool:
+        """A text or a photo of the host's side, unless the clock has sent it."""
+        theirs = self.direction == Direction.OUTBOUND and not self.scheduled
+        return theirs and self.kind in (Kind.TEXT, Kind.MEDIA)
 
 
 @dataclass(frozen=True)
@@ -111,16 +119,30 @@ class Thread:
     activity_at: datetime | None
     mark: str | None
     latest: Message | None
+    latest_id: str | None = None  # of the newest message, also where only that is shown
+
+
+@dataclass(frozen=True)
+class Odd:
+    """A row or a message that could not be understood: where, and its id if it has one.
+
+    `path` is the JSON path of what was missed, such as `data.threadData.messageData
+    .messages[3].createdAtMs`.
+    """
+
+    path: str
+    id: str | None = None
 
 
 @dataclass(frozen=True)
 class InboxPage:
-    """One page of the list, newest activity first."""
+    """One page of the list, newest activity first. `odd`: rows that were set aside."""
 
     account_id: str
     threads: tuple[Thread, ...]
     next_cursor: str | None
     site_time: datetime
+    odd: tuple[Odd, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -128,7 +150,8 @@ class Reading:
     """A thread with its messages, oldest first, as one answer of the site shows it.
 
     `complete`: nothing newer is held back. `sending`: the page shows something that
-    is still on its way.
+    is still on its way. `from_start`: no older message is left out. `odd`: messages
+    that were set aside. `fresh`: asked over the network, from a page loaded for it.
     """
 
     thread: Thread
@@ -137,6 +160,13 @@ class Reading:
     complete: bool
     site_time: datetime
     sending: bool = False
+    from_start: bool = True
+    odd: tuple[Odd, ...] = ()
+    fresh: bool = False
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        return tuple(message.id for message in self.messages)
 
 
 @dataclass(frozen=True)
@@ -150,7 +180,7 @@ class PressOutcome:
     requested: bool
     refused: bool = False
     sentence: str | None = None
-    accepted: bool = False  # answered with a message that the site has stored
+    named: frozenset[str] = frozenset()  # ids and uuids of what the site has stored
 
     def in_a_word(self) -> str:
         """As the row remembers it: none, left, refused, accepted."""
@@ -158,7 +188,7 @@ class PressOutcome:
             return "none"
         if self.refused:
             return "refused"
-        return "accepted" if self.accepted else "left"
+        return "accepted" if self.named else "left"
 
 
 @dataclass(frozen=True)
@@ -191,12 +221,26 @@ class Question:
 
 
 @dataclass(frozen=True)
+class Trouble:
+    """A conversation that cannot be read, or not whole; since when, how often."""
+
+    thread_id: str
+    title: str
+    sentence: str
+    since: datetime
+    times: int
+    read_again_at: datetime
+
+
+@dataclass(frozen=True)
 class TakenIn:
     """What taking in a reading brought: new guest texts, and the decision in words."""
 
     new_texts: int
     reason: str
     may_send: bool
+    whole: bool = True  # else the reading has decided nothing
+    trouble: Trouble | None = None
 
 
 @dataclass(frozen=True)
@@ -215,9 +259,9 @@ class Reply:
     presses: int = 0
     claimed_at: datetime | None = None
     send_started_at: datetime | None = None
-    anchor_id: str | None = None
-    known_ids: frozenset[str] = frozenset()
+    known_to: int | None = None  # the newest row of `messages` before the first press
     request: str | None = None  # what became of the page's send request
+    named: frozenset[str] = frozenset()  # what its answer said that it has stored
     first_absent_at: datetime | None = None
     absent_readings: int = 0
     parked: bool = False
@@ -258,8 +302,22 @@ class Session:
     @property
     def person_needed(self) -> bool:
         """Does Airbnb wait for a person, so that nothing goes on by itself?"""
-        given_up = self.state == SessionState.UNKNOWN and self.next_try_at is None
-        return given_up or self.state in (SessionState.LOGIN, SessionState.CAPTCHA)
+        return self.state in (SessionState.LOGIN, SessionState.CAPTCHA)
+
+
+@dataclass(frozen=True)
+class Job:
+    """SYNC or SEND as they went last; `failing_since` while they fail.
+
+    `next_try_at`: until then this job waits, and the other one goes on.
+    """
+
+    started_at: datetime
+    took_ms: int
+    outcome: str
+    failing_since: datetime | None = None
+    tries: int = 0
+    next_try_at: datetime | None = None
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,17 @@
 """SEND: a reply's way into the conversation, and the proof that it stands there.
 
     claim      the row is `processing`; a death from here on puts it back to `pending`
-    read       has a person answered, has the guest written again, is it too old?
+    read       has a person answered, has the guest written again or changed a text?
     open       the conversation, unless it is open; is it that conversation?
     type       line by line, and read the composer back
-    read       once more, in the page: the same; its last message is the anchor
-    record     one commit: the attempt, `send_started_at`, the anchor: THE BOUNDARY
+    read       once more, in the page: the same
+    record     one commit: the attempt, `send_started_at`, what is known: THE BOUNDARY
     press      once
     prove      read it in a page loaded since: exactly one new message of ours = `sent`
+
+Every reading is held against the list's row: one that lacks what the row shows decides
+nothing and proves nothing. What fails in one conversation is counted and put back, and
+the next reply has its turn.
 
 After the boundary a row is `uncertain` unless a reading decides. It is read again until
 it is found, or two counting readings, `settle_sec` apart, show nothing: then Send is
@@ -25,18 +29,22 @@ from datetime import timedelta
 
 from airbot.airbnb import Airbnb
 from airbot.config import Config
+from airbot.exceptions import DialogShown
 from airbot.exceptions import LoginRequired
-from airbot.exceptions import ReplyNotTyped
 from airbot.exceptions import SiteError
+from airbot.exceptions import ThreadError
 from airbot.exceptions import ThreadNotShown
+from airbot.exceptions import ThreadTroubled
+from airbot.exceptions import one_conversation
 from airbot.models import PressOutcome
 from airbot.models import Reading
 from airbot.models import Reply
 from airbot.models import ReplyStatus
+from airbot.models import Thread
 from airbot.models import utcnow
 from airbot.policy import proof
+from airbot.policy.blame import Blame
 from airbot.policy.pace import EVERYWHERE
-from airbot.policy.pace import Full
 from airbot.policy.pace import backoff_s
 from airbot.policy.proof import Verdict
 from airbot.policy.rules import Rules
@@ -44,6 +52,13 @@ from airbot.storage import Storage
 from airbot.storage.outbox import PutOff
 
 logger = logging.getLogger(__name__)
+
+STEPS = ("read", "open", "type")  # what it takes to type a reply
+SLOWEST_LOOK = timedelta(minutes=15)  # at a reply that no reading decides
+
+
+class _NotWhole(ThreadError):
+    """The last reading decides nothing: the reply waits, and is not counted."""
 
 
 class Dealt(int):
@@ -69,6 +84,7 @@ class Sender:
         self._rules = Rules.of(config)
         self._look_again = timedelta(seconds=config.send.interval_sec)
         self._now = now
+        self._blame = Blame()
         self._full: set[str] = set()  # the hours that were said to be full
         self._proven_in: str | None = None  # where the last proof has left the page
 
@@ -89,32 +105,40 @@ class Sender:
         """Deal with the next reply that is due; False when none is."""
         if (reply := self._claim()) is None:
             return False
-        if pressed := self._go_to_the_boundary(reply):
-            self._press(pressed)
+        with self._site.one_browser():
+            if pressed := self._go_to_the_boundary(reply):
+                self._press(pressed)
         return True
 
     def _claim(self) -> Reply | None:
         while True:
-            claimed = self._outbox.claim_next(self._now(), self._rules)
+            now = self._now()
+            site_now = self._storage.session.get().site_time(now)
+            claimed = self._outbox.claim_next(now, site_now, self._rules)
             if not isinstance(claimed, PutOff):
                 break
-            self._tell_once(claimed.full, claimed.reply_id)
+            self._tell_put_off(claimed)
         if claimed is not None:
             self._full -= {claimed.thread_id, EVERYWHERE}
         return claimed
 
-    def _tell_once(self, full: Full, reply_id: str) -> None:
+    def _tell_put_off(self, put_off: PutOff) -> None:
         """An AI that runs wild is an error, once: not each time that we look."""
-        if full.where not in self._full:
-            self._full.add(full.where)
-            logger.error("reply %s %s", reply_id[:8], full.reason)
+        if put_off.full is None:
+            logger.warning(
+                "reply %s is not sent: %s", put_off.reply_id[:8], put_off.reason
+            )
+        elif put_off.full.where not in self._full:
+            self._full.add(put_off.full.where)
+            logger.error("reply %s %s", put_off.reply_id[:8], put_off.reason)
 
     def settle_one(self) -> bool:
         """Read the thread of an uncertain reply once more; False when none is due."""
         reply = self._outbox.next_unsettled(self._now())
         if reply is None:
             return False
-        self._prove(reply, _remembered(reply))
+        with self._site.one_browser():
+            self._prove(reply, _remembered(reply))
         return True
 
     # Before the boundary
@@ -125,54 +149,73 @@ class Sender:
         No error from here can mean that something was sent.
         """
         try:
-            reading = self._type(reply)
+            with one_conversation():
+                if self._type(reply):
+                    return self._outbox.start_press(reply, self._now())
+        except _NotWhole as e:
+            self._release(reply, str(e), self._look_again)
         except ThreadNotShown as e:
             self._not_shown(reply, e)
-        except ReplyNotTyped as e:
+        except ThreadTroubled as e:
+            self._troubled(reply, e)
+        except ThreadError as e:
             self._try_later(reply, str(e))
         except SiteError as e:
             # Not this reply's fault: it waits for the session, and is not counted.
-            self._outbox.release(reply, str(e), self._now())
+            self._release(reply, str(e))
             raise
-        else:
-            if reading is not None:
-                anchor = reading.messages[-1].id if reading.messages else None
-                return self._outbox.start_press(reply, anchor, self._now())
         return None
 
-    def _type(self, reply: Reply) -> Reading | None:
-        """Type the reply where it belongs; the last reading before the press.
+    def _type(self, reply: Reply) -> bool:
+        """Type the reply where it belongs, and look once more whether it may be sent.
 
-        None when it may not be sent (any more); no draft is left then.
+        False when it may not (any more); no draft is left then.
         """
-        reading = self._ask(reply)
-        if not self._may_send(reply, reading):
-            return None
-        if not self._is_open(reply.thread_id):
-            self._site.open_thread(reply.thread_id)
-        self._site.type_reply(reply.message)
+        if not self._may_send(reply, claimed=reply.presses > 0):
+            return False
+        self._type_text(reply)
         try:
-            reading = self._ask(reply)
-            if self._may_send(reply, reading):
+            if self._may_send(reply):
                 self._site.check_typed(reply.thread_id, reply.message)
-                return reading
-        except (SiteError, ThreadNotShown):
-            with suppress(SiteError):
+                return True
+        except (SiteError, ThreadError):
+            with suppress(SiteError, ThreadError):
                 self._site.empty_composer()
             raise
         self._site.empty_composer()
-        return None
+        return False
+
+    def _type_text(self, reply: Reply) -> None:
+        if not self._is_open(reply.thread_id):
+            self._site.open_thread(reply.thread_id)
+        try:
+            self._site.type_reply(reply.message)
+        except DialogShown:  # the page's own: it may be gone from one that is loaded
+            self._site.open_thread(reply.thread_id)
+            self._site.type_reply(reply.message)
+        for step in STEPS:
+            self._blame.worked(step)
 
     def _is_open(self, thread_id: str) -> bool:
         """Does the page stand there since the proof of the reply before?"""
         still_there = self._site.standing == thread_id and self._site.loaded_since_press
         return still_there and self._proven_in == thread_id
 
-    def _ask(self, reply: Reply, fresh: bool = False) -> Reading:
+    def _read(
+        self, thread_id: str, fresh: bool = False
+    ) -> tuple[Reading, Thread | None]:
+        """The conversation, and its row in a list that is read after it.
+
+        What the row shows and the conversation does not hold yet is held back.
+        """
         try:
-            return self._site.ask_thread(reply.thread_id, fresh)
+            reading = self._site.ask_thread(thread_id, fresh)
+            if self._storage.readings.wants_more(reading):
+                reading = self._site.ask_thread(thread_id, fresh, more=True)
+            rows = self._site.ask_inbox().threads
         finally:
             self._check_account()
+        return reading, next((row for row in rows if row.id == thread_id), None)
 
     def _check_account(self) -> None:
         """As another account every conversation of ours seems gone, or unanswered."""
@@ -180,86 +223,139 @@ class Sender:
         if known is not None and self._site.account_id not in ("", known):
             raise LoginRequired("the browser is logged in as another Airbnb account")
 
-    def _may_send(self, reply: Reply, reading: Reading) -> bool:
-        if reply.presses and self._arrived_after_all(reply, reading):
+    def _may_send(self, reply: Reply, claimed: bool = True) -> bool:
+        """Raises _NotWhole where the reading decides nothing."""
+        reading, row = self._read(reply.thread_id)
+        if reply.presses and self._arrived_after_all(reply, reading, row):
             return False
         taken = self._storage.readings.take_in(
-            reading, self._rules, self._now(), reply=reply
+            reading, self._rules, self._now(), row, reply=reply, claimed=claimed
         )
+        if not taken.whole:
+            raise _NotWhole(taken.reason)
         if not taken.may_send:
             logger.info("reply %s is not sent: %s", reply.id[:8], taken.reason)
         return taken.may_send
 
-    def _arrived_after_all(self, reply: Reply, reading: Reading) -> bool:
+    def _arrived_after_all(
+        self, reply: Reply, reading: Reading, row: Thread | None
+    ) -> bool:
         """Before a second press: does the first one stand there by now?"""
-        verdict = self._judge(reply, None, reading)
+        verdict = self._judge(reply, None, reading, row)
         if verdict.absent:
             return False
-        self._conclude(reply, verdict, reading)
+        self._conclude(reply, verdict, reading, row)
         return True
+
+    # What keeps a reply from the boundary
 
     def _not_shown(self, reply: Reply, e: ThreadNotShown) -> None:
         if self._storage.inbox.knows(reply.thread_id):
             self._try_later(reply, str(e))
         else:
-            self._outbox.fail(reply, str(e), self._now())
-            logger.error("reply %s failed: %s", reply.id[:8], e)
+            self._fail(reply, str(e))
+
+    def _troubled(self, reply: Reply, e: ThreadTroubled) -> None:
+        """The conversation's own trouble, unless the step works nowhere any more."""
+
+        def works_elsewhere() -> bool:
+            rest = self._storage.inbox.resting_thread(None)
+            return rest is not None and self._site.works(e.step, rest)
+
+        if self._blame.is_the_sites(e.step, reply.thread_id, works_elsewhere):
+            self._release(reply, str(e))
+            raise e.site_error
+        self._try_later(reply, str(e))
 
     def _try_later(self, reply: Reply, reason: str) -> None:
-        now = self._now()
         if reply.attempts + 1 >= self._rules.max_attempts:
-            self._outbox.fail(reply, reason, now)
-            logger.error("reply %s failed: %s", reply.id[:8], reason)
+            self._fail(reply, reason)
             return
-        wait = backoff_s(reply.attempts + 1)
-        again_at = now + timedelta(seconds=wait)
-        self._outbox.release(reply, reason, now, again_at, counted=True)
-        logger.warning("reply %s: %s; again in %.0f s", reply.id[:8], reason, wait)
+        wait = timedelta(seconds=backoff_s(reply.attempts + 1))
+        self._release(reply, reason, wait, counted=True)
+        seconds = wait.total_seconds()
+        logger.warning("reply %s: %s; again in %.0f s", reply.id[:8], reason, seconds)
+
+    def _release(
+        self,
+        reply: Reply,
+        reason: str,
+        wait: timedelta | None = None,
+        counted: bool = False,
+    ) -> None:
+        now = self._now()
+        again_at = now + wait if wait else None
+        self._outbox.release(reply, reason, now, again_at, counted)
+
+    def _fail(self, reply: Reply, reason: str) -> None:
+        self._outbox.fail(reply, reason, self._now())
+        logger.error("reply %s failed: %s", reply.id[:8], reason)
 
     # Behind the boundary
 
     def _press(self, reply: Reply) -> None:
         try:
-            outcome = self._site.press_send()
-        except SiteError as e:
-            self._conclude(reply, Verdict(ReplyStatus.UNCERTAIN, str(e)))
-            raise
-        reply = self._outbox.press_seen(reply, outcome, self._now())
-        self._prove(reply, outcome)
+            with one_conversation():
+                outcome = self._site.press_send()
+        except (SiteError, ThreadError) as e:
+            self._unproven(reply, e)
+        else:
+            reply = self._outbox.press_seen(reply, outcome, self._now())
+            self._prove(reply, outcome)
 
     def _prove(self, reply: Reply, outcome: PressOutcome | None) -> None:
         """Read the conversation from a page loaded now, and write down what it says."""
         try:
-            reading = self._read_proof(reply, outcome)
-        except (ThreadNotShown, SiteError) as e:
-            self._conclude(reply, Verdict(ReplyStatus.UNCERTAIN, str(e)))
-            if isinstance(e, SiteError):
-                raise
+            with one_conversation():
+                reading, row = self._read_proof(reply, outcome)
+        except (SiteError, ThreadError) as e:
+            self._unproven(reply, e)
         else:
-            self._conclude(reply, self._judge(reply, outcome, reading), reading)
+            verdict = self._judge(reply, outcome, reading, row)
+            self._conclude(reply, verdict, reading, row)
 
-    def _read_proof(self, reply: Reply, outcome: PressOutcome | None) -> Reading:
+    def _unproven(self, reply: Reply, e: SiteError | ThreadError) -> None:
+        """A press or a reading that failed says nothing; only the site's goes on up."""
+        self._conclude(reply, Verdict(ReplyStatus.UNCERTAIN, str(e)))
+        if isinstance(e, SiteError):
+            raise e
+
+    def _read_proof(
+        self, reply: Reply, outcome: PressOutcome | None
+    ) -> tuple[Reading, Thread | None]:
         """What stands there: asked of a page loaded since the press, past any cache.
 
         That finds a message quickly. That none is there says only the conversation
         itself, opened: it alone shows what is still on its way.
         """
         if self._site.loaded_since_press:
-            reading = self._ask(reply, fresh=True)
-            if self._judge(reply, outcome, reading).status == ReplyStatus.SENT:
-                return reading
+            reading, row = self._read(reply.thread_id, fresh=True)
+            verdict = self._judge(reply, outcome, reading, row)
+            if verdict.status == ReplyStatus.SENT:
+                return reading, row
         self._proven_in = None
         opened = self._site.open_thread(reply.thread_id)
         self._proven_in = reply.thread_id
-        return replace(self._ask(reply, fresh=True), sending=opened.sending)
+        reading, row = self._read(reply.thread_id, fresh=True)
+        return replace(reading, sending=opened.sending), row
 
     def _judge(
-        self, reply: Reply, outcome: PressOutcome | None, reading: Reading
+        self,
+        reply: Reply,
+        outcome: PressOutcome | None,
+        reading: Reading,
+        row: Thread | None,
     ) -> Verdict:
-        return proof.judge(reply, outcome, reading, self._outbox.taken(reply))
+        lacking = self._storage.readings.lacking(reading, row)
+        before = self._outbox.before(reply)
+        return proof.judge(reply, outcome, reading, before, lacking)
 
     def _conclude(
-        self, reply: Reply, verdict: Verdict, reading: Reading | None = None
+        self,
+        reply: Reply,
+        verdict: Verdict,
+        reading: Reading | None = None,
+        row: Thread | None = None,
     ) -> None:
         """What is known now of a reply that was pressed; without a reading: an error.
 
@@ -269,7 +365,7 @@ class Sender:
         verdict = proof.settle(reply, verdict, now, self._rules.settle_after)
         again_at = self._look_again_at(reply, verdict, now)
         concluded = self._storage.conclude(
-            reply, verdict, again_at, now, self._rules, reading
+            reply, verdict, again_at, now, self._rules, reading, row
         )
         if concluded is not None:
             _tell(concluded, verdict)
@@ -278,13 +374,13 @@ class Sender:
         self, reply: Reply, verdict: Verdict, now: datetime
     ) -> datetime | None:
         if verdict.status == ReplyStatus.PENDING:
-            pressed_twice_is_due = reply.absent_readings > 0
-            wait = 0.0 if pressed_twice_is_due else backoff_s(reply.attempts)
-            return now + timedelta(seconds=wait)
+            return now
         if verdict.absent:
             apart = proof.proof_after(reply, self._rules.settle_after)
             return (reply.first_absent_at or now) + apart
-        return now + self._look_again
+        since = now - (reply.send_started_at or now)
+        slowly = since > proof.LATE_READING  # by now no reading proves absence
+        return now + (min(SLOWEST_LOOK, since / 4) if slowly else self._look_again)
 
 
 def _remembered(reply: Reply) -> PressOutcome | None:
@@ -294,7 +390,7 @@ def _remembered(reply: Reply) -> PressOutcome | None:
     return PressOutcome(
         requested=reply.request != "none",
         refused=reply.request == "refused",
-        accepted=reply.request == "accepted",
+        named=reply.named,
     )
 
 

@@ -4,6 +4,9 @@ The list is asked again in the page that is open; the page is loaded anew only e
 `full_load_min` minutes and where there is none. A walk down the list stops early, at a
 page whose last row is as it was, only if the previous walk was finished. A full load
 walks to `max_age_hours`.
+
+What is wrong with one conversation keeps no other waiting: it is noted with its reason,
+its mark is not kept, and it is read again at every cycle.
 """
 
 from __future__ import annotations
@@ -19,11 +22,17 @@ from airbot.airbnb import Airbnb
 from airbot.config import Config
 from airbot.exceptions import LoginRequired
 from airbot.exceptions import SiteChanged
-from airbot.exceptions import ThreadNotShown
+from airbot.exceptions import ThreadError
+from airbot.exceptions import ThreadTroubled
+from airbot.exceptions import one_conversation
 from airbot.models import InboxPage
 from airbot.models import Reading
 from airbot.models import Thread
+from airbot.models import Trouble
 from airbot.models import utcnow
+from airbot.policy import whole
+from airbot.policy.blame import Blame
+from airbot.policy.pace import is_due
 from airbot.policy.rules import Rules
 from airbot.storage import Storage
 
@@ -40,11 +49,15 @@ class SyncResult:
     threads: int = 0
     changed: int = 0
     new_texts: int = 0
+    troubled: int = 0  # conversations that could not be read, or not whole
+    odd: int = 0  # rows of the list that are not understood
 
     def __str__(self) -> str:
+        troubled = f", {self.troubled} not read whole" if self.troubled else ""
+        odd = f", {_count(self.odd, 'row')} not understood" if self.odd else ""
         return (
             f"{_count(self.threads, 'thread')}, {self.changed} changed, "
-            f"{_count(self.new_texts, 'new message')}"
+            f"{_count(self.new_texts, 'new message')}{troubled}{odd}"
         )
 
 
@@ -62,8 +75,10 @@ class Syncer:
         self._site = site
         self._now = now
         self._rules = Rules.of(config)
+        self._blame = Blame()
         self._full_every_s = config.sync.full_load_min * 60.0
         self._full_at = 0.0  # monotonic; the first one is full
+        self._odd_said: set[str] = set()
 
     def run(self, between_threads: Callable[[], None] = lambda: None) -> SyncResult:
         """Read what is new. `between_threads` is called after each thread."""
@@ -79,6 +94,7 @@ class Syncer:
             met.update(thread.id for thread in fresh)
             result.threads += len(fresh)
             result.changed += len(changed)
+            self._note_odd(page, result)
             if changed:
                 self._storage.session.set_walk_finished(False)
             for thread in changed:
@@ -87,6 +103,10 @@ class Syncer:
             if self._is_far_enough(page, changed, full):
                 break
         self._storage.session.set_walk_finished(True)
+        for trouble in self._storage.troubles.all():
+            if trouble.thread_id not in met:
+                self._read_again(trouble, result)
+                between_threads()
         if full:
             self._full_at = time.monotonic() + self._full_every_s
         self._rest()
@@ -96,6 +116,8 @@ class Syncer:
         now = self._now()
         site_now = self._storage.session.get().site_time(now)
         self._storage.readings.review_left(site_now, self._rules, now)
+
+    # The list
 
     def _pages(self, full: bool) -> Iterator[InboxPage]:
         if full or self._site.standing is None:
@@ -145,23 +167,87 @@ class Syncer:
         newest = max((at for at in times if at), default=site_time)
         return self._rules.is_too_old(newest, site_time)
 
+    def _note_odd(self, page: InboxPage, result: SyncResult) -> None:
+        """Rows that were set aside: counted in every line, and said once each."""
+        result.odd += len(page.odd)
+        for odd in page.odd:
+            if odd.path not in self._odd_said:
+                self._odd_said.add(odd.path)
+                logger.warning("a row of the list is not understood: %s", odd.path)
+
+    # One conversation
+
     def _read(self, thread: Thread, page: InboxPage, result: SyncResult) -> None:
-        """Store a changed thread: whole, or by its row alone when it is old."""
-        if self._is_old(thread, page.site_time):
-            messages = (thread.latest,) if thread.latest else ()
-            reading = Reading(thread, page.account_id, messages, True, page.site_time)
-        else:
-            try:
-                reading = self._site.ask_thread(thread.id)
-            except ThreadNotShown as e:
-                logger.warning("thread %s: %s", thread.id, e)
-                return
-            # A page that had to be loaded anew may be another account's.
-            self._check_account(reading.account_id)
+        """Store a changed thread; what is wrong with it is noted in its place."""
+        troubles, now = self._storage.troubles, self._now()
+        if troubles.rests(thread.id, thread.mark, now):
+            result.troubled += 1
+            return
+        try:
+            with one_conversation():
+                self._take_in(self._reading_of(thread, page), thread, result)
+        except ThreadError as e:
+            result.troubled += 1
+            _tell_trouble(troubles.not_read(thread, str(e), now))
+
+    def _read_again(self, trouble: Trouble, result: SyncResult) -> None:
+        """A conversation in trouble that the walk has not come to."""
+        id_, now = trouble.thread_id, self._now()
+        if not is_due(trouble.read_again_at, now, whole.SLOWEST):
+            return
+        try:
+            with one_conversation():
+                self._take_in(self._reading(id_), None, result)
+        except ThreadError as e:
+            result.troubled += 1
+            _tell_trouble(self._storage.troubles.again(id_, str(e), now))
+
+    def _reading_of(self, thread: Thread, page: InboxPage) -> Reading:
+        """The whole of it, or of an old one its row alone."""
+        if not self._is_old(thread, page.site_time):
+            return self._reading(thread.id)
+        messages = (thread.latest,) if thread.latest else ()
+        at = page.site_time
+        return Reading(thread, page.account_id, messages, True, at, from_start=False)
+
+    def _reading(self, thread_id: str) -> Reading:
+        try:
+            if self._storage.troubles.wants_look(thread_id, self._now()):
+                reading = self._site.look_anew(thread_id, self._resting_thread())
+            else:
+                reading = self._site.ask_thread(thread_id)
+                if self._storage.readings.wants_more(reading):
+                    reading = self._site.ask_thread(thread_id, more=True)
+        except ThreadTroubled as e:
+            self._blame_the_site(thread_id, e)
+            raise
+        self._blame.worked("read")
+        # A page that had to be loaded anew may be another account's.
+        self._check_account(reading.account_id)
+        return reading
+
+    def _take_in(
+        self, reading: Reading, row: Thread | None, result: SyncResult
+    ) -> None:
         taken = self._storage.readings.take_in(
-            reading, self._rules, self._now(), thread.mark
+            reading, self._rules, self._now(), row, row.mark if row else None
         )
         result.new_texts += taken.new_texts
+        if taken.trouble is not None:
+            result.troubled += 1
+            _tell_trouble(taken.trouble)
+
+    def _blame_the_site(self, thread_id: str, e: ThreadTroubled) -> None:
+        """Raise the site's error where the step works nowhere any more."""
+
+        def works_elsewhere() -> bool:
+            rest = self._resting_thread()
+            return rest is not None and self._site.works(e.step, rest)
+
+        if self._blame.is_the_sites(e.step, thread_id, works_elsewhere):
+            raise e.site_error
+
+    # Where the page stands
 
     def _rest(self) -> None:
         """Leave an open page where no guest waits: it marks what it shows as read."""
@@ -172,6 +258,17 @@ class Syncer:
 
     def _resting_thread(self) -> str | None:
         return self._storage.inbox.resting_thread(self._site.standing)
+
+
+def _tell_trouble(trouble: Trouble) -> None:
+    """Said after the third time: most of it passes by itself."""
+    if trouble.times == whole.SAID_AFTER:
+        logger.warning(
+            "conversation %s: %s, %d times in a row; it is read again",
+            trouble.thread_id,
+            trouble.sentence,
+            trouble.times,
+        )
 
 
 def _count(n: int, noun: str) -> str:

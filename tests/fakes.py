@@ -12,6 +12,8 @@ Chromium: what the tests of SYNC and SEND prove on the fake is worth as much as 
 
 from __future__ import annotations
 
+import json
+import re
 from collections import defaultdict
 from collections.abc import Callable
 from collections.abc import Iterator
@@ -21,10 +23,18 @@ from datetime import UTC
 from datetime import datetime
 from typing import Any
 
+from airbot.airbnb import pages
 from airbot.airbnb import shapes
+from airbot.airbnb.questions import checked
+from airbot.airbnb.site import MORE_MESSAGES
+from airbot.airbnb.site import about_the_conversation
+from airbot.browser import Answer
 from airbot.config import Config
+from airbot.exceptions import DialogShown
 from airbot.exceptions import LoginRequired
 from airbot.exceptions import ReplyNotTyped
+from airbot.exceptions import SiteChanged
+from airbot.exceptions import ThreadError
 from airbot.exceptions import ThreadNotShown
 from airbot.models import InboxPage
 from airbot.models import PressOutcome
@@ -32,14 +42,23 @@ from airbot.models import Reading
 from airbot.models import Reply
 from airbot.models import Turn
 from airbot.policy.rules import Rules
-from airbot.sandbox import shapes as sandbox
-from airbot.sandbox.content import rewritten
+from airbot.sandbox.content import changed
 from airbot.sandbox.site import AirbnbSite
+from airbot.sandbox.trouble import ThreadTrouble
+from airbot.sandbox.world import Message
 from airbot.sandbox.world import Thread
 from airbot.send import Sender
 from airbot.storage import Storage
 from airbot.sync import Syncer
 
+# The steps that are about one conversation: what fails there may be its own trouble.
+STEPS = {
+    "open_thread": "open",
+    "ask_thread": "read",
+    "type_reply": "type",
+    "check_typed": "type",
+    "press_send": "press",
+}
 REFUSAL = (
     "Airbnb refused the message (HTTP 400): Links and contact info can't be shared"
 )
@@ -68,6 +87,7 @@ class FakeAirbnb:
         self.incomplete = self.sending = False  # of the readings from now on
         self._standing: str | None = None
         self._pressed: bool | None = None  # None: no page is open
+        self._dialog = False  # does one lie over it?
         self._errors: dict[str, list[Exception | None]] = defaultdict(list)
         self._late_errors: dict[str, list[Exception | None]] = defaultdict(list)
         self._callbacks: dict[str, list[Callable[[], object]]] = defaultdict(list)
@@ -92,9 +112,11 @@ class FakeAirbnb:
             self._callbacks[name].pop(0)()
         if self.site.trouble.logged_out:
             raise LoginRequired("Airbnb asks for a login")
-        _raise_next(self._errors[name])
-        yield
-        _raise_next(self._late_errors[name])
+        step = STEPS.get(name, "")
+        with about_the_conversation(step, bool(step)):
+            _raise_next(self._errors[name])
+            yield
+            _raise_next(self._late_errors[name])
 
     # Reading
 
@@ -118,10 +140,16 @@ class FakeAirbnb:
             self._pressed = bool(self._pressed)
             return self._page(cursor)
 
-    def ask_thread(self, thread_id: str, fresh: bool = False) -> Reading:
+    def ask_thread(
+        self, thread_id: str, fresh: bool = False, more: bool = False
+    ) -> Reading:
         with self._step("ask_thread"):
             self._pressed = bool(self._pressed)
-            return self._reading(self._shown(thread_id))
+            return self._reading(self._shown(thread_id), MORE_MESSAGES if more else 50)
+
+    def look_anew(self, thread_id: str, rest: str | None) -> Reading:
+        self.open_inbox(rest)
+        return replace(self.ask_thread(thread_id, fresh=True), fresh=True)
 
     @property
     def account_id(self) -> str:
@@ -139,6 +167,16 @@ class FakeAirbnb:
 
     def type_reply(self, text: str) -> None:
         with self._step("type_reply"):
+            trouble = self._trouble()
+            if trouble.composer == "none" or self.site.trouble.markup_gone:
+                raise SiteChanged("the composer")
+            if self._dialog:
+                raise DialogShown("a dialog lies over Airbnb's page")
+            coming = trouble.interruption
+            if coming and coming.when != "load" and coming.take():
+                raise ReplyNotTyped("a dialog opened over the page")
+            if re.search(trouble.send_disabled_for or r"(?!)", text):
+                raise SiteChanged("the Send button")
             self.composer = text
 
     def check_typed(self, thread_id: str, text: str) -> None:
@@ -156,32 +194,61 @@ class FakeAirbnb:
     def press_send(self) -> PressOutcome:
         with self._step("press_send"):
             self._pressed = True
-            trouble = self.site.trouble.take_send()
+            thread = self._thread(self._standing or "")
+            assert thread, "Send was pressed where no conversation is open"
+            trouble = self.site.take_send(thread)
             if trouble == "no_request":
                 return PressOutcome(False)
             if trouble in ("refuse", "refuse_200"):
                 return PressOutcome(True, refused=True, sentence=REFUSAL)
             text, self.composer = self.composer, ""
-            if trouble != "swallow":
-                self._post(rewritten(text) if trouble == "rewrite" else text)
-            return PressOutcome(True)
+            if trouble == "swallow":
+                return PressOutcome(True)
+            how = self.site.trouble_of(thread)
+            message = self._post(changed(text, trouble, how.placeholder))
+            return PressOutcome(True, named=_named(message, how.send_names))
+
+    def works(self, step: str, thread_id: str) -> bool:
+        try:
+            if step == "read":
+                self.ask_thread(thread_id)
+                return True
+            self.open_thread(thread_id)
+            return self._trouble().composer != "none"
+        except ThreadError:
+            return False
+
+    @contextmanager
+    def one_browser(self) -> Iterator[None]:
+        yield
 
     # The world
 
-    def _post(self, text: str) -> None:
+    def _post(self, text: str) -> Message | None:
         thread = self._thread(self._standing or "")
-        assert thread is not None, "Send was pressed where no conversation is open"
+        assert thread is not None
         self.site.fire("before_send_taken", thread)
-        name = f"{len(self.site.world.by_identifier)}"
-        self.site.world.post(thread, self.site.host, text, unique_identifier=name)
+        message = self.site.world.post(
+            thread,
+            self.site.trouble_of(thread).send_as or self.site.host,
+            text,
+            unique_identifier=f"{len(self.site.world.by_identifier)}",
+        )
         self.site.fire("after_send_taken", thread)
+        return message
 
     def _open(self, thread: Thread | None) -> None:
         """A page that is loaded has an empty composer, and marks what it shows read."""
         self.composer, self._standing = "", thread.id if thread else None
         self._pressed = False
+        coming = self._trouble().interruption
+        self._dialog = bool(coming and coming.when == "load" and coming.take())
         if thread:
             thread.unread = False
+
+    def _trouble(self) -> ThreadTrouble:
+        thread = self._thread(self._standing or "")
+        return self.site.trouble_of(thread) if thread else self.site.trouble
 
     def _thread(self, thread_id: str) -> Thread | None:
         number = shapes.number_of(thread_id, shapes.THREAD_TYPE)
@@ -195,19 +262,34 @@ class FakeAirbnb:
             )
         return thread
 
-    def _reading(self, thread: Thread) -> Reading:
-        data = sandbox.thread_answer(self.site.world, thread, 50, False)
+    def _reading(self, thread: Thread, limit: int = 50) -> Reading:
+        body = self.site.thread_json(thread, limit)
+        data = self._checked(pages.THREAD_QUERY, body, thread)
         reading = shapes.reading(data, thread.id, self.site.host.id, self._now())
-        return replace(reading, complete=not self.incomplete)
+        return replace(reading, complete=reading.complete and not self.incomplete)
 
     def _page(self, cursor: str | None) -> InboxPage:
-        trouble, start = self.site.trouble, sandbox.rank_of(cursor)
-        rows, priority = trouble.page_size, trouble.priority_rows
-        data = sandbox.inbox(self.site.world, "inboxItems", rows, priority, start)
+        data = self._checked(pages.LIST_QUERY, self.site.list_json(cursor))
         return shapes.inbox_page(data, None, self._now())
+
+    def _checked(
+        self, operation: str, body: dict[str, Any], thread: Thread | None = None
+    ) -> Any:
+        """As the real one understands it: through text, and by the same checks."""
+        own = self.site.concerned(operation, thread)
+        status = next((t.api_status for t in own if t.api_status), 200)
+        answer = Answer(self.site.url, status, {}, json.dumps(body))
+        return checked(answer, operation, self.site.url)
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self.site.now(), UTC)
+
+
+def _named(message: Message | None, names: str | None) -> frozenset[str]:
+    """What the answer to a send says that it has stored."""
+    if message is None or names == "nothing":
+        return frozenset()
+    return frozenset({message.uuid, *([] if names == "uuid" else [message.id])})
 
 
 def _raise_next(errors: list[Exception | None]) -> None:

@@ -75,10 +75,10 @@ def reply_in(storage: Storage, status: str, **kwargs):
     reply = storage.outbox.enqueue(turn, "Yes.", "AI", utcnow())
     if status == "pending":
         return reply
-    claimed = storage.outbox.claim_next(utcnow(), RULES)
+    claimed = storage.outbox.claim_next(utcnow(), None, RULES)
     if status == "processing":
         return claimed
-    pressed = storage.outbox.start_press(claimed, "1", utcnow())
+    pressed = storage.outbox.start_press(claimed, utcnow())
     verdict = Verdict(ReplyStatus(status), "why", "9" if status == "sent" else None)
     return storage.outbox.conclude(pressed, verdict, utcnow(), None)
 

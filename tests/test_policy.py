@@ -7,6 +7,7 @@ who and what, the number is the id, `@` is the age (one minute if it is left out
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC
 from datetime import datetime
 from datetime import timedelta
@@ -29,6 +30,7 @@ from airbot.models import fingerprint
 from airbot.policy import pace
 from airbot.policy import proof
 from airbot.policy import turns
+from airbot.policy.proof import Before
 from airbot.policy.proof import Verdict
 from airbot.policy.rules import Rules
 from airbot.policy.turns import Case
@@ -41,6 +43,7 @@ SETTLE = timedelta(seconds=120)
 OURS = "900"
 REPLY = "Yes, parking is free from 8 a.m. to 8 p.m."
 ALTERED = "Yes, parking is free from 8 a.m. to […]"
+HIDDEN = "Yes, parking is free from (Phone number hidden by Airbnb)."
 ELSE = "Sorry for the noise next door!"
 
 IN, OUT, SYSTEM = Direction.INBOUND, Direction.OUTBOUND, Direction.SYSTEM
@@ -53,12 +56,14 @@ WORDS = {
     "gcard": ("1", "guest", IN, Kind.CARD, None),
     "c": ("2", "cotraveler", IN, Kind.TEXT, "text {id}"),
     "h": ("800", "cohost", OUT, Kind.TEXT, ELSE),
+    "clock": ("800", "cohost", OUT, Kind.TEXT, ELSE),
     "hcard": ("800", "cohost", OUT, Kind.CARD, None),
     "hphoto": ("800", "cohost", OUT, Kind.MEDIA, None),
     "hunsent": ("800", "cohost", OUT, Kind.DELETED, None),
     "hsame": ("800", "cohost", OUT, Kind.TEXT, REPLY),
-    "nobody": ("700", "unlisted", OUT, Kind.TEXT, ELSE),
+    "nobody": ("700", "unlisted", SYSTEM, Kind.TEXT, ELSE),
     "own": (OURS, "host", OUT, Kind.TEXT, REPLY),
+    "hidden": (OURS, "host", OUT, Kind.TEXT, HIDDEN),
     "altered": (OURS, "host", OUT, Kind.TEXT, ALTERED),
     "typed": (OURS, "host", OUT, Kind.TEXT, ELSE),
     "owncard": (OURS, "host", OUT, Kind.CARD, None),
@@ -83,6 +88,8 @@ def message(word: str) -> Message:
         kind=kind,
         body=body and body.format(id=id_),
         sent_at=NOW - period(f"{age or 1}{unit or 'm'}"),
+        uuid=f"uuid-{id_}",
+        scheduled=name == "clock",
     )
 
 
@@ -159,7 +166,7 @@ WHOSE = [
     ("a role nobody has heard of", "2", "USER", "BUTLER", "butler", OUT),
     ("our own account as a guest", OURS, "USER", "GUEST", "guest", OUT),
     ("our own account, not listed", OURS, "USER", None, "host", OUT),
-    ("an account that nobody lists", "4", "USER", None, "unlisted", OUT),
+    ("an account that nobody lists", "4", "USER", None, "unlisted", SYSTEM),
     ("a service account", "5", "SERVICE", None, "service", SYSTEM),
     ("a service account with a role", "5", "SERVICE", "GUEST", "service", SYSTEM),
     ("an external service", "6", "EXTERNAL_SERVICE", None, "external_service", SYSTEM),
@@ -207,10 +214,11 @@ WITHOUT_A_TURN = [
     ("a photo beside a text", "photo1 g2 gcard3", "", "", "open new 2", "new guest"),
     ("a person answered all", "g1 g2 h3", "", "", "nothing", "no unanswered"),
     ("our account typed by hand", "g1 typed2", "", "", "nothing", "no unanswered"),
-    ("an unlisted account answered", "g1 nobody2", "", "", "nothing", "no unanswered"),
+    ("a stranger answers nothing", "g1 nobody2", "", "", "open new 1", "new guest"),
     ("texts above a person's", "g1 h2 g3", "", "", "open new 3", "new guest text"),
     ("a host's card answers nothing", "g1 hcard2", "", "", "open new 1", "new guest"),
-    ("a host's photo neither", "g1 hphoto2", "", "", "open new 1", "new guest"),
+    ("a host's photo answers", "g1 hphoto2", "", "", "nothing", "no unanswered"),
+    ("a scheduled text does not", "g1 clock2", "", "", "open new 1", "new guest"),
     ("a host's unsent text neither", "g1 hunsent2", "", "", "open new 1", "new guest"),
     ("a service text neither", "g1 service2", "", "", "open new 1", "new guest"),
     ("a notice neither", "g1 notice2", "", "", "open new 1", "new guest"),
@@ -242,7 +250,7 @@ WITHOUT_A_TURN = [
     ("too old", "g1@13h", "", "", "open expired 1", "older than 12 h"),
     ("exactly the age still counts", "g1@12h", "", "", "open new 1", "new guest text"),
     ("one second over", "g1@43201s", "", "", "open expired 1", "older than 12 h"),
-    ("the newest text counts", "g1@99h g2@11h", "", "", "open new 1 2", "new guest"),
+    ("older ones are history", "g1@99h g2@11h", "", "", "open new 2", "new guest"),
     (
         "an old one with a photo of today is old",
         *("g1@13h photo2", "", "", "open expired 1", "older than 12 h"),
@@ -325,14 +333,9 @@ WITH_A_TURN = [
         "someone answered after the AI did",
         *("g1 h2", "g1 | answered", "", "close taken_over", "host's side answered"),
     ),
-    (
-        "an unlisted account answered",
-        "g1 nobody2",
-        "g1",
-        "",
-        "close taken_over",
-        "host",
-    ),
+    ("a stranger closes nothing", "g1 nobody2", "g1", "", "nothing", "as it was"),
+    ("a photo of the host's", "g1 hphoto2", "g1", "", "close taken_over", "host"),
+    ("a scheduled text", "g1 clock2", "g1", "", "nothing", "as it was"),
     ("our account typed by hand", "g1 typed2", "g1", "", "close taken_over", "host"),
     (
         "someone answered, and the guest asked on",
@@ -469,8 +472,6 @@ def reply(**changes: object) -> Reply:
         "created_at": NOW,
         "presses": 1,
         "send_started_at": NOW,
-        "anchor_id": "1",
-        "known_ids": frozenset({"1"}),
     }
     return Reply(**{**values, **changes})  # type: ignore[arg-type]
 
@@ -565,6 +566,10 @@ LEFT = PressOutcome(requested=True)
 NONE = PressOutcome(requested=False)
 REFUSED = PressOutcome(requested=True, refused=True, sentence="Please no phone numbers")
 
+NAMED = PressOutcome(requested=True, named=frozenset({"2"}))
+BY_UUID = PressOutcome(requested=True, named=frozenset({"uuid-2"}))
+BEFORE = Before(frozenset({"1"}))
+
 SENT, FAILED, PENDING, UNCERTAIN = "sent", "failed", "pending", "uncertain"
 JUDGED = [
     ("one new message of ours, the same text", "g1 own2", LEFT, SENT, "2"),
@@ -572,23 +577,32 @@ JUDGED = [
     ("found, although no request was seen", "g1 own2", NONE, SENT, "2"),
     ("found, although the page said no", "g1 own2", REFUSED, SENT, "2"),
     ("found among other texts", "g1 typed2 g3 own4 h5", LEFT, SENT, "4"),
-    ("the site changed it", "g1 altered2", LEFT, SENT, "2"),
+    ("a contact is hidden in it", "g1 hidden2", LEFT, SENT, "2"),
+    ("it is only like it", "g1 altered2", LEFT, UNCERTAIN, "parked"),
+    ("it is only like it, refused", "g1 altered2", REFUSED, FAILED, ""),
     ("the same one beats one that is like it", "g1 altered2 own3", LEFT, SENT, "3"),
+    ("named by the answer, whatever it says", "g1 typed2", NAMED, SENT, "2"),
+    ("named, under a co-host's account", "g1 h2", NAMED, SENT, "2"),
+    ("named, under an account nobody lists", "g1 nobody2", NAMED, SENT, "2"),
+    ("named by its uuid", "g1 typed2", BY_UUID, SENT, "2"),
+    ("named, and not there yet", "g1", NAMED, UNCERTAIN, "absent"),
+    ("named, and unsent since", "g1 ownunsent2", NAMED, UNCERTAIN, "parked"),
+    ("a guest's text is never ours", "g1 g2", NAMED, UNCERTAIN, "absent newer"),
     ("two of the same", "g1 own2 own3", LEFT, UNCERTAIN, "parked"),
     ("two that are like it", "g1 altered2 altered3", LEFT, UNCERTAIN, "parked"),
     ("shown above older ones, as times repeat", "own2 g1", LEFT, SENT, "2"),
-    ("the same text by somebody else", "g1 hsame2", LEFT, UNCERTAIN, "absent"),
-    ("the host types something else", "g1 typed2", LEFT, UNCERTAIN, "absent"),
+    ("the same text by somebody else", "g1 hsame2", LEFT, UNCERTAIN, "parked"),
+    ("the host types something else", "g1 typed2", LEFT, UNCERTAIN, "absent other"),
     ("the host types, the page said no", "g1 typed2", REFUSED, FAILED, ""),
     ("a card of our account", "g1 owncard2", LEFT, UNCERTAIN, "absent"),
     ("unsent right after the press", "g1 ownunsent2", LEFT, UNCERTAIN, "parked"),
     ("nothing new, refused", "g1", REFUSED, FAILED, ""),
-    ("nothing new, no request left the page", "g1", NONE, PENDING, ""),
+    ("nothing new, no request left the page", "g1", NONE, UNCERTAIN, "absent"),
     ("nothing new, a request left", "g1", LEFT, UNCERTAIN, "absent"),
     ("nothing new, pressed in another life", "g1", None, UNCERTAIN, "absent"),
     ("a guest wrote on", "g1 g2", LEFT, UNCERTAIN, "absent newer"),
     ("a guest's photo is no text", "g1 photo2", LEFT, UNCERTAIN, "absent"),
-    ("the anchor is out of sight", "g7 own8", LEFT, UNCERTAIN, "parked"),
+    ("what was known is out of sight", "g7 own8", LEFT, UNCERTAIN, "parked"),
 ]
 
 
@@ -598,6 +612,7 @@ def shown(verdict: Verdict) -> str:
         "parked" if verdict.park else "",
         "absent" if verdict.absent else "",
         "newer" if verdict.newer_guest_text else "",
+        "other" if verdict.other_text else "",
     ]
     return " ".join(flag for flag in flags if flag)
 
@@ -610,9 +625,14 @@ def shown(verdict: Verdict) -> str:
 def test_only_a_reading_proves(
     words: str, outcome: PressOutcome | None, status: str, flags: str
 ) -> None:
-    verdict = proof.judge(reply(), outcome, reading(words))
+    verdict = proof.judge(reply(), outcome, reading(words), BEFORE)
     assert (verdict.status, shown(verdict)) == (status, flags)
     assert verdict.reason or status == SENT
+
+
+def test_a_message_that_was_named_is_a_proof_in_a_reading_that_is_not_whole() -> None:
+    seen = proof.judge(reply(), NAMED, reading("g1 typed2"), BEFORE, "held back")
+    assert (seen.status, seen.site_message_id) == (SENT, "2")
 
 
 @pytest.mark.parametrize("outcome", [LEFT, NONE, REFUSED, None])
@@ -620,7 +640,7 @@ def test_only_a_reading_proves(
 def test_a_reading_that_holds_something_back_counts_for_nothing(
     words: str, outcome: PressOutcome | None
 ) -> None:
-    verdict = proof.judge(reply(), outcome, reading(words, complete=False))
+    verdict = proof.judge(reply(), outcome, reading(words), BEFORE, "held back")
     assert (verdict.status, shown(verdict)) == (UNCERTAIN, "")
 
 
@@ -628,19 +648,19 @@ def test_a_reading_that_holds_something_back_counts_for_nothing(
 def test_while_a_message_is_on_its_way_nothing_is_absent(
     outcome: PressOutcome | None,
 ) -> None:
-    verdict = proof.judge(reply(), outcome, reading("g1", sending=True))
+    verdict = proof.judge(reply(), outcome, reading("g1", sending=True), BEFORE)
     assert (verdict.status, shown(verdict)) == (UNCERTAIN, "")
 
 
 def test_a_text_that_was_known_before_the_press_proves_nothing() -> None:
-    held = reply(known_ids=frozenset({"1", "2"}))
+    known = Before(frozenset({"1", "2"}))
     for words in ("own2 g1", "g1 own2"):
-        assert proof.judge(held, LEFT, reading(words)).absent
+        assert proof.judge(reply(), LEFT, reading(words), known).absent
 
 
 def test_a_message_that_the_site_took_may_be_shown_late() -> None:
     held = reply(presses=1, absent_readings=1, first_absent_at=NOW, request="accepted")
-    verdict = proof.judge(held, None, reading("g1"))
+    verdict = proof.judge(held, None, reading("g1"), BEFORE)
     after = timedelta(seconds=1)
     soon, late = NOW + timedelta(seconds=5), NOW + timedelta(seconds=9)
     assert proof.settle(held, verdict, soon, after).status == UNCERTAIN
@@ -648,40 +668,37 @@ def test_a_message_that_the_site_took_may_be_shown_late() -> None:
 
 
 def test_what_proved_another_reply_proves_no_second_one() -> None:
-    verdict = proof.judge(reply(), LEFT, reading("g1 own2"), frozenset({"2"}))
+    other = replace(BEFORE, taken=frozenset({"2"}))
+    verdict = proof.judge(reply(), LEFT, reading("g1 own2"), other)
     assert verdict.absent
-    verdict = proof.judge(reply(), LEFT, reading("g1 own2 own3"), frozenset({"2"}))
+    verdict = proof.judge(reply(), LEFT, reading("g1 own2 own3"), other)
     assert verdict.site_message_id == "3"
 
 
-def test_a_thread_that_was_empty_has_no_anchor() -> None:
-    verdict = proof.judge(reply(anchor_id=None), LEFT, reading("own2"))
+def test_in_a_thread_that_was_empty_nothing_is_out_of_sight() -> None:
+    verdict = proof.judge(reply(), LEFT, reading("own2"), Before())
     assert verdict.site_message_id == "2"
 
 
 def test_a_changed_text_is_noted_and_an_unchanged_one_is_not() -> None:
-    assert proof.judge(reply(), LEFT, reading("g1 own2")).reason is None
-    changed = proof.judge(reply(), LEFT, reading("g1 altered2"))
+    assert proof.judge(reply(), LEFT, reading("g1 own2"), BEFORE).reason is None
+    changed = proof.judge(reply(), NAMED, reading("g1 altered2"), BEFORE)
     assert changed.reason == "the site changed the text"
-
-
-def test_no_request_after_the_second_press_is_a_failure() -> None:
-    verdict = proof.judge(reply(presses=2), NONE, reading("g1"))
-    assert verdict.status == FAILED
 
 
 def test_a_refusal_keeps_the_sites_sentence_without_the_replys_words() -> None:
     sentence = "We hid “parking” since parking is not allowed"
     outcome = PressOutcome(requested=True, refused=True, sentence=sentence)
-    verdict = proof.judge(reply(), outcome, reading("g1"))
+    verdict = proof.judge(reply(), outcome, reading("g1"), BEFORE)
     assert verdict.reason == "We hid “…” since … is not allowed"
     silent = PressOutcome(requested=True, refused=True)
-    assert proof.judge(reply(), silent, reading("g1")).reason
+    assert proof.judge(reply(), silent, reading("g1"), BEFORE).reason
 
 
 # What to do with an uncertain one: issue 4, point 3
 
 ABSENT = Verdict(ReplyStatus.UNCERTAIN, "not there", absent=True)
+OTHER = Verdict(ReplyStatus.UNCERTAIN, "not there", absent=True, other_text=True)
 NEWER = Verdict(ReplyStatus.UNCERTAIN, "not there", absent=True, newer_guest_text=True)
 UNSEEN = Verdict(ReplyStatus.UNCERTAIN, "not shown to its end")
 FOUND = Verdict(ReplyStatus.SENT, None, "2")
@@ -770,13 +787,59 @@ def test_normalising_twice_is_normalising_once(text: str) -> None:
 
 
 @pytest.mark.parametrize(("a", "b"), [("abcd", "abxy"), (REPLY, ALTERED), ("a", "a")])
-def test_a_text_is_recognised_from_half_of_it_on(a: str, b: str) -> None:
-    assert proof.is_recognisable(a, b)
+def test_a_text_is_like_another_from_half_of_it_on(a: str, b: str) -> None:
+    assert proof.is_like(a, b)
 
 
 @pytest.mark.parametrize(("a", "b"), [("abcd", "axyz"), (REPLY, ELSE), ("abc", "")])
-def test_another_text_is_not_recognised(a: str, b: str) -> None:
-    assert not proof.is_recognisable(a, b)
+def test_another_text_is_not_like_it(a: str, b: str) -> None:
+    assert not proof.is_like(a, b)
+
+
+CONTACTS = "Call +31 20 555 01 07, write to ana@example.com, or see www.example.com!"
+
+
+@pytest.mark.parametrize(
+    "placeholder",
+    [
+        "(Phone number hidden by Airbnb)",
+        "(Numéro masqué par Airbnb)",
+        "[Von Airbnb ausgeblendet]",
+        "（Airbnbにより非表示）",
+        "【已被Airbnb隐藏】",
+        "(oculto por Airbnb)",
+    ],
+)
+def test_a_hidden_contact_is_recognised_in_any_language(placeholder: str) -> None:
+    for contact in ("+31 20 555 01 07", "ana@example.com", "www.example.com"):
+        assert proof.is_hidden_part(CONTACTS.replace(contact, placeholder), CONTACTS)
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        "Call (Phone number hidden by Airbnb), write to ben@example.com, or do not.",
+        CONTACTS.replace("Call", "(hidden by Airbnb)"),  # no contact stood there
+        "(hidden by Airbnb)",
+        CONTACTS,
+    ],
+)
+def test_what_is_hidden_must_have_been_a_contact_and_the_rest_the_same(
+    shown: str,
+) -> None:
+    assert not proof.is_hidden_part(shown, CONTACTS)
+
+
+def test_without_a_turn_an_unknown_text_forbids_the_second_press() -> None:
+    late = {"absent_readings": 1, "first_absent_at": NOW - period("120s")}
+    alone = proof.settle(reply(turn_id=None, **late), OTHER, NOW, SETTLE)
+    assert (alone.status, alone.park) == (UNCERTAIN, True)
+
+
+@pytest.mark.parametrize(("age", "parked"), [("59m", False), ("61m", True)])
+def test_an_hour_without_a_reading_that_decides_parks(age: str, parked: bool) -> None:
+    held = reply(send_started_at=NOW - period(age))
+    assert proof.settle(held, UNSEEN, NOW, SETTLE).park is parked
 
 
 def test_the_backoff_doubles_up_to_fifteen_minutes() -> None:

@@ -600,7 +600,7 @@ def test_the_table_of_turns_is_the_policy() -> None:
             turn,
             lists_texts=True,
             has_reply=status == "answered",
-            another_is_open=False,
+            other_under_way=False,
         )
         assert cell.startswith("no" if why_not else "yes"), (status, why_not)
 

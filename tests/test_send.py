@@ -23,6 +23,7 @@ from airbot.exceptions import ReplyNotTyped
 from airbot.exceptions import SiteChanged
 from airbot.exceptions import SiteError
 from airbot.exceptions import SiteUnavailable
+from airbot.exceptions import SlowDown
 from airbot.exceptions import StorageError
 from airbot.exceptions import ThreadNotShown
 from airbot.models import TurnStatus
@@ -36,11 +37,16 @@ CANARY = "Kanarienvogel"
 UNKNOWN = shapes.global_id("MessageThread", "999999999")
 SETTLE_S = 120
 
+# Of the site, whichever conversation meets them; and what is one conversation's own.
+SITES_OWN = (
+    LoginRequired("Airbnb asks for a login"),
+    ChallengeShown("Airbnb shows a check for humans"),
+    SlowDown("HTTP 429"),
+)
 SITE_ERRORS = (
     SiteUnavailable("timed out"),
     SiteChanged("the composer"),
-    LoginRequired("Airbnb asks for a login"),
-    ChallengeShown("Airbnb shows a check for humans"),
+    *SITES_OWN,
 )
 # (step, which call of it) in their order; the third reading is the proof.
 BEFORE = (
@@ -93,26 +99,30 @@ def test_the_steps_come_in_their_order_and_send_is_pressed_once(desk: Desk) -> N
     desk.later(0)
     assert desk.airbnb.calls == [
         "ask_thread",
+        "ask_inbox",
         "open_thread",
         "type_reply",
         "ask_thread",
+        "ask_inbox",
         "check_typed",
         "press_send",
         "open_thread",
         "ask_thread",
+        "ask_inbox",
     ]
 
 
-def test_attempt_time_and_anchor_are_on_record_before_the_press(desk: Desk) -> None:
+def test_attempt_time_and_what_is_known_are_on_record_before_the_press(
+    desk: Desk,
+) -> None:
     desk.queue(REPLY)
-    newest = desk.site.messages(desk.thread)[-1]
     seen: list[Any] = []
     desk.airbnb.before("press_send", lambda: seen.append(desk.reply()))
     desk.later(0)
     (reply,) = seen
     assert reply.status == "processing"
     assert reply.send_started_at is not None
-    assert (reply.attempts, reply.presses, reply.anchor_id) == (1, 1, newest.id)
+    assert (reply.attempts, reply.presses, reply.known_to) == (1, 1, 1)
 
 
 def test_nothing_is_pressed_when_it_cannot_be_recorded(
@@ -151,7 +161,7 @@ def test_send_stops_between_two_replies(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize(("step", "call"), BEFORE)
-@pytest.mark.parametrize("error", SITE_ERRORS, ids=lambda e: type(e).__name__)
+@pytest.mark.parametrize("error", SITES_OWN, ids=lambda e: type(e).__name__)
 def test_trouble_of_the_site_before_the_press_costs_no_attempt(
     desk: Desk, step: str, call: int, error: SiteError
 ) -> None:
@@ -179,6 +189,9 @@ def test_trouble_of_the_site_before_the_press_costs_no_attempt(
         ("ask_thread", 1, ThreadNotShown("not shown")),
         ("open_thread", 1, ThreadNotShown("not shown")),
         ("ask_thread", 2, ThreadNotShown("not shown")),
+        *[(step, call, SiteUnavailable("timed out")) for step, call in BEFORE],
+        *[(step, call, SiteChanged("a box")) for step, call in BEFORE],
+        *[(step, call, KeyError("a fault of ours")) for step, call in BEFORE],
     ],
 )
 def test_trouble_of_this_reply_alone_is_counted_and_waits(
@@ -264,25 +277,29 @@ def test_a_guest_who_writes_before_the_press_gets_a_longer_turn_instead(
 
 
 @pytest.mark.parametrize("call", [1, 2])
-@pytest.mark.parametrize("who", ["host", "cohost", "stranger"])
+@pytest.mark.parametrize("who", ["host", "cohost", "a photo"])
 def test_a_person_on_the_hosts_side_who_was_first_makes_it_silent(
     desk: Desk, call: int, who: str
 ) -> None:
     desk.queue(REPLY)
-    stranger = desk.site.account("Ines") if who == "stranger" else None
-
-    def write() -> None:
-        if who == "host":
-            desk.host()
-        else:
-            desk.site.cohost_writes(desk.thread, "Done!", by=stranger)
-
-    desk.airbnb.before("ask_thread", write, call)
+    write = {
+        "host": desk.host,
+        "cohost": lambda: desk.site.cohost_writes(desk.thread, "Done!"),
+        "a photo": lambda: desk.site.photo(desk.thread, by="host"),
+    }
+    desk.airbnb.before("ask_thread", write[who], call)
     reply = desk.later(0)
     assert reply.status == "cancelled"
     assert "host's side answered" in (reply.last_error or "")
     assert desk.turn().status == TurnStatus.TAKEN_OVER
     assert desk.posted() == [] and desk.airbnb.composer == ""
+
+
+def test_an_account_that_nobody_lists_neither_asks_nor_answers(desk: Desk) -> None:
+    desk.queue(REPLY)
+    stranger = desk.site.account("Ines")
+    desk.site.cohost_writes(desk.thread, "Who am I?", by=stranger)
+    assert desk.later(0).status == "sent"
 
 
 @pytest.mark.parametrize("call", [1, 2])
@@ -454,13 +471,13 @@ def test_a_refused_reply_failed_with_the_sites_sentence(
     assert desk.airbnb.calls.count("press_send") == 1
 
 
-def test_a_press_without_a_request_is_tried_again_after_a_while(desk: Desk) -> None:
+def test_a_press_that_was_not_heard_needs_the_two_readings_too(desk: Desk) -> None:
     desk.queue(REPLY)
     desk.site.trouble.send, desk.site.trouble.send_times = "no_request", 1
     reply = desk.later(0)
-    assert (reply.status, reply.presses) == ("pending", 1)
-    assert desk.later(14).status == "pending"
-    assert desk.later(2).status == "sent"
+    assert (reply.status, reply.presses) == ("uncertain", 1)
+    assert desk.later(16).status == "uncertain"
+    assert desk.later(SETTLE_S).status == "sent"
     assert desk.posted() == [REPLY]
 
 
@@ -468,13 +485,14 @@ def test_send_is_pressed_at_most_twice_even_without_any_request(desk: Desk) -> N
     desk.queue(REPLY)
     desk.site.trouble.send = "no_request"
     for _ in range(10):
-        reply = desk.later(1000)
-    assert reply.status == "failed"
+        reply = desk.later(SETTLE_S)
+    assert (reply.status, reply.parked) == ("uncertain", True)
     assert desk.airbnb.calls.count("press_send") == 2
 
 
 def test_two_candidates_wait_for_a_person(desk: Desk) -> None:
     desk.queue(REPLY)
+    desk.site.trouble.send_names = "nothing"
     desk.airbnb.before("press_send", lambda: desk.host(REPLY))
     reply = desk.later(0)
     assert (reply.status, reply.parked) == ("uncertain", True)
@@ -520,8 +538,9 @@ def test_a_reading_that_is_not_whole_does_not_count(desk: Desk, field: str) -> N
     assert desk.airbnb.calls.count("press_send") == 1
 
 
-def test_an_anchor_out_of_sight_waits_for_a_person(desk: Desk) -> None:
+def test_what_was_known_out_of_sight_waits_for_a_person(desk: Desk) -> None:
     desk.queue(REPLY)
+    desk.site.trouble.send_names = "nothing"
 
     def bury() -> None:
         desk.thread.messages.clear()
@@ -568,7 +587,7 @@ def test_trouble_while_settling_leaves_it_uncertain(
     desk.site.trouble.send, desk.site.trouble.send_times = "swallow", 1
     desk.later(0)
     desk.airbnb.fail("open_thread", error)
-    with pytest.raises(type(error)):
+    with suppress(SiteError):
         desk.later(SETTLE_S + 1)
     reply = desk.reply()
     assert (reply.status, reply.presses) == ("uncertain", 1)
@@ -587,8 +606,7 @@ def test_trouble_before_the_second_press_is_not_a_third_chance(
     # Settling asks, opens, and asks again before it gets there; it is open then.
     settling = 2 if step == "ask_thread" else 0
     desk.airbnb.fail(step, SiteUnavailable("timed out"), call + settling)
-    with pytest.raises(SiteUnavailable):
-        desk.later(SETTLE_S + 1)
+    desk.later(SETTLE_S + 1)
     assert (desk.reply().status, desk.reply().presses) == ("pending", 1)
     for _ in range(5):
         reply = desk.later(SETTLE_S + 1)
@@ -673,7 +691,7 @@ def test_no_row_stays_in_processing_after_a_start(
     desk: Desk, make_config: Callable[..., Config]
 ) -> None:
     desk.queue(REPLY)
-    desk.storage.outbox.claim_next(desk.clock(), desk.rules)
+    desk.storage.outbox.claim_next(desk.clock(), None, desk.rules)
     assert desk.reply().status == "processing"
     restarted(desk, make_config)
     assert desk.later(0).status == "sent"
@@ -755,7 +773,7 @@ def test_trouble_at_the_press_leaves_it_uncertain_until_it_is_read(
 ) -> None:
     desk.queue(REPLY)
     desk.airbnb.fail("press_send", error, late=late)
-    with pytest.raises(type(error)):
+    with suppress(SiteError):
         desk.later(0)
     reply = desk.reply()
     assert (reply.status, reply.attempts, reply.presses) == ("uncertain", 1, 1)
@@ -806,7 +824,7 @@ def test_no_draft_is_left_when_the_second_reading_fails(
 ) -> None:
     desk.queue(REPLY)
     desk.airbnb.fail("ask_thread", error, 2)
-    with pytest.raises(SiteError):
+    with suppress(SiteError):
         desk.later(0)
     assert desk.airbnb.composer == ""
 
@@ -850,7 +868,7 @@ def test_a_page_that_went_elsewhere_is_loaded_before_it_is_typed_into(
     desk.airbnb.open_inbox(other.id)
     desk.queue_without_turn("And one more thing.", desk.thread.id)
     assert desk.later(1).status == "sent"
-    assert desk.airbnb.calls[-8:][1] == "open_thread"
+    assert desk.airbnb.calls[-11:][2] == "open_thread"
 
 
 # The proof's reading
@@ -875,11 +893,10 @@ def test_after_a_start_the_page_is_loaded_once_and_all_rows_are_asked_for(
 def test_a_page_on_which_send_was_pressed_is_no_proof(desk: Desk) -> None:
     desk.queue(REPLY)
     desk.airbnb.fail("open_thread", SiteUnavailable("timed out"), call=2)
-    with pytest.raises(SiteUnavailable):
-        desk.later(0)
+    desk.later(0)
     desk.airbnb.calls.clear()
     assert desk.later(16).status == "sent"
-    assert desk.airbnb.calls == ["open_thread", "ask_thread"]
+    assert desk.airbnb.calls == ["open_thread", "ask_thread", "ask_inbox"]
 
 
 def test_absence_is_read_only_from_the_opened_conversation(desk: Desk) -> None:
@@ -889,7 +906,8 @@ def test_absence_is_read_only_from_the_opened_conversation(desk: Desk) -> None:
     desk.airbnb.calls.clear()
     desk.airbnb.sending = True
     reply = desk.later(SETTLE_S + 1)
-    assert desk.airbnb.calls == ["ask_thread", "open_thread", "ask_thread"]
+    read = ["ask_thread", "ask_inbox"]
+    assert desk.airbnb.calls == [*read, "open_thread", *read]
     assert (reply.status, reply.presses) == ("uncertain", 1)
 
 

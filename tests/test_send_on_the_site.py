@@ -12,6 +12,7 @@ from bottle import HTTPResponse
 from fakes import Desk
 
 from airbot.airbnb import Airbnb
+from airbot.airbnb import composer
 from airbot.airbnb import pages
 from airbot.airbnb import site as verbs
 from airbot.browser import Browser
@@ -59,8 +60,8 @@ def desk(
     make_config: Callable[..., Config],
     monkeypatch: pytest.MonkeyPatch,
 ) -> Desk:
-    monkeypatch.setattr(verbs, "PRESS_TIMEOUT_S", 0.7)
-    monkeypatch.setattr(verbs, "COMPOSER_TIMEOUT_S", 0.7)
+    monkeypatch.setattr(composer, "PRESS_TIMEOUT_S", 0.7)
+    monkeypatch.setattr(composer, "COMPOSER_TIMEOUT_S", 0.7)
     return Desk(site, airbnb, storage, make_config())
 
 

@@ -13,8 +13,8 @@ import pytest
 from fakes import FakeAirbnb
 
 from airbot.airbnb import Airbnb
+from airbot.airbnb import composer
 from airbot.airbnb import shapes
-from airbot.airbnb import site as verbs
 from airbot.browser import Browser
 from airbot.exceptions import LoginRequired
 from airbot.exceptions import ReplyNotTyped
@@ -279,6 +279,6 @@ class TestAirbnb(SiteContract):
         self, browser: Browser, site: AirbnbSite, monkeypatch: pytest.MonkeyPatch
     ) -> Airbnb:
         monkeypatch.setattr(
-            verbs, "PRESS_TIMEOUT_S", 0.7
+            composer, "PRESS_TIMEOUT_S", 0.7
         )  # how long none is waited for
         return Airbnb(browser, site.url)

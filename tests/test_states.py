@@ -101,5 +101,5 @@ def test_a_claim_that_a_person_was_quicker_than_is_not_pressed(
     held = in_hand(storage)
     with storage.db.transaction() as tx:
         move_reply(tx, held, R.FAILED, By.AIRBOT, "settled elsewhere", NOW)
-    assert storage.outbox.start_press(held, None, later(1)) is None
+    assert storage.outbox.start_press(held, later(1)) is None
     assert claim(storage) is None

@@ -96,7 +96,9 @@ def reading(
 def record(
     storage: Storage, *messages: Message, mark: str | None = None, **changes: Any
 ) -> TakenIn:
-    return storage.readings.take_in(reading(*messages, **changes), RULES, NOW, mark)
+    read = reading(*messages, **changes)
+    row = replace(read.thread, latest_id=messages[-1].id if messages else None)
+    return storage.readings.take_in(read, RULES, NOW, row, mark)
 
 
 def turn_of(storage: Storage, *messages: Message, id_: str = "T1") -> Turn:
@@ -116,7 +118,7 @@ def claim(
 ) -> Reply | None:
     """As SEND does it: what is put off is passed over."""
     rules = replace(RULES, per_thread_hour=in_thread, per_hour=in_all)
-    while isinstance(claimed := storage.outbox.claim_next(at, rules), PutOff):
+    while isinstance(claimed := storage.outbox.claim_next(at, at, rules), PutOff):
         pass
     return claimed
 
@@ -128,7 +130,7 @@ def in_hand(storage: Storage, at: datetime = NOW) -> Reply:
 
 
 def pressed(storage: Storage, reply: Reply, at: datetime = NOW) -> Reply:
-    started = storage.outbox.start_press(reply, "T1-1", at)
+    started = storage.outbox.start_press(reply, at)
     assert started
     return started
 
@@ -575,7 +577,7 @@ def test_the_boundary_is_stored_before_the_press(storage: Storage) -> None:
     assert (row["status"], row["presses"], row["attempts"]) == ("processing", 1, 1)
     assert row["claimed_at"] == "2026-11-22T10:27:03.120Z"
     assert row["send_started_at"] == "2026-11-22T10:27:05.120Z"
-    assert row["anchor_id"] == "T1-1"
+    assert row["known_to"] == 1
     assert held.presses == 1 and held.send_started_at == later(2)
 
 
@@ -657,8 +659,8 @@ def test_a_sent_reply_has_its_proof_and_its_time(storage: Storage) -> None:
     assert row["processed_at"] == "2026-11-22T10:29:13.120Z"
     assert (row["next_attempt_at"], row["last_error"]) == (None, None)
     other = storage.outbox.enqueue_without_turn("T1", "more", "curl", NOW)
-    assert storage.outbox.taken(other) == {"4711"}
-    assert storage.outbox.taken(reply) == set()
+    assert storage.outbox.before(other).taken == {"4711"}
+    assert storage.outbox.before(reply).taken == set()
 
 
 def test_one_message_proves_one_reply(storage: Storage) -> None:

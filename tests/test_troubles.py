@@ -36,6 +36,7 @@ import pytest
 from fakes import Desk
 
 from airbot.airbnb import Airbnb
+from airbot.airbnb import composer
 from airbot.airbnb import site as verbs
 from airbot.browser import Browser
 from airbot.browser import life
@@ -351,8 +352,8 @@ def scene(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Scene]:
     monkeypatch.setattr(life, "ACTION_TIMEOUT_MS", 1000)
-    monkeypatch.setattr(verbs, "PRESS_TIMEOUT_S", 0.4)
-    monkeypatch.setattr(verbs, "COMPOSER_TIMEOUT_S", 0.4)
+    monkeypatch.setattr(composer, "PRESS_TIMEOUT_S", 0.4)
+    monkeypatch.setattr(composer, "COMPOSER_TIMEOUT_S", 0.4)
     monkeypatch.setattr(verbs, "ANSWER_TIMEOUT_S", 0.4)
     site.poll_s = 60
     desk = Desk(site, airbnb, storage, make_config())

@@ -327,7 +327,7 @@ def test_the_same_callback_twice_is_one_row(api: Api) -> None:
 def test_a_late_repetition_tells_what_became_of_the_row(api: Api) -> None:
     turn = api.turn()
     first = api.ok(url=api.address_of(turn))
-    held = api.storage.outbox.claim_next(NOW + timedelta(days=9999), RULES)
+    held = api.storage.outbox.claim_next(NOW + timedelta(days=9999), None, RULES)
     assert held
     api.storage.outbox.fail(held, "refused", NOW)
     again = api.ok(url=api.address_of(turn))
@@ -572,7 +572,7 @@ def test_a_repeat_never_answers_a_newer_turn(secured: Api) -> None:
 
 def test_a_repeat_tells_what_became_of_the_reply(secured: Api) -> None:
     first = sign(secured).json()
-    held = secured.storage.outbox.claim_next(NOW, RULES)
+    held = secured.storage.outbox.claim_next(NOW, None, RULES)
     assert held
     secured.storage.outbox.fail(held, "refused", NOW)
     assert sign(secured).json() == {**first, "status": "failed"}

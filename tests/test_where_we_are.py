@@ -22,6 +22,7 @@ from airbot.exceptions import LoginRequired
 from airbot.exceptions import SiteChanged
 from airbot.exceptions import SiteError
 from airbot.exceptions import SiteUnavailable
+from airbot.exceptions import SlowDown
 from airbot.sandbox import api
 from airbot.sandbox.server import SiteServer
 from airbot.sandbox.site import AirbnbSite
@@ -183,8 +184,8 @@ def test_where_the_inbox_leads_to_says_what_it_is(
     [
         ("401 Unauthorized", LoginRequired),
         ("420 Enhance Your Calm", ChallengeShown),
-        ("403 Forbidden", SiteUnavailable),
-        ("429 Too Many Requests", SiteUnavailable),
+        ("403 Forbidden", SlowDown),
+        ("429 Too Many Requests", SlowDown),
         ("500 Internal Server Error", SiteUnavailable),
         ("503 Service Unavailable", SiteUnavailable),
         ("404 Not Found", SiteChanged),

@@ -4,7 +4,8 @@
     shapes.py     its JSON: ids, the list, a thread
     questions.py  the page's own API calls, asked again
     loading.py    when a page has all that it asks for
-    site.py       what we do there: read, type, press Send
+    site.py       what we do there: read, and hand the rest to the composer
+    composer.py   type, check, press Send
 
 Does not own: the browser's life, retries, storage. The simulated Airbnb in `sandbox/`
 is written from the same facts and never from this room.

@@ -19,6 +19,7 @@ from airbot.exceptions import ChallengeShown
 from airbot.exceptions import LoginRequired
 from airbot.exceptions import SiteChanged
 from airbot.exceptions import SiteUnavailable
+from airbot.exceptions import SlowDown
 from airbot.models import utcnow
 
 # 1. Addresses: paths only. The host may change under us (www.airbnb.fr, .co.jp).
@@ -39,7 +40,6 @@ SEND_MUTATIONS = frozenset(
         "ThreadCreateMessageItem",  # until 2022
     }
 )
-MESSAGE_ID = "TWVzc2FnZT"  # how the base64 of "Message:..." begins
 # Posts that are not messages: read receipts, typing, sync, telemetry by name.
 OTHER_MUTATIONS = re.compile(
     r"CreateLastMessageRead|CreateInstantEvent|SyncProtocol|CreateWebsocket|Fetch|Get"
@@ -75,7 +75,19 @@ CHALLENGE = (
     '[aria-labelledby*="user-challenges"]',
     'label[for*="aov_select_friction"]',
     'input[id*="airlock-code-input"]',
+    'iframe[src*="captcha-delivery.com"]',
+    'iframe[src*="hcaptcha.com"][src*="challenge"]',
+    'iframe[src*="challenges.cloudflare.com"]',
+    "#px-captcha",
 )
+# Who stands before a site and sends such checks. Their frames and scripts lie in good
+# pages, too: only the answer to a refused request is looked through for them.
+VENDORS = re.compile(
+    r"captcha-delivery\.com|arkoselabs\.com|funcaptcha\.com|px-captcha|px-cloud\.net"
+    r"|perimeterx\.net|hcaptcha\.com|challenges\.cloudflare\.com|geetest\.com"
+    r"|_Incapsula_Resource|awswaf\.com|/recaptcha/|akam/13",
+)
+REFUSED = frozenset({403, 405, 429, 503})
 LOGIN = (
     "#phone-or-email",
     '[data-testid="social-auth-button-email"]',
@@ -113,6 +125,8 @@ LOOK = """
   return {challenge: first(challenge) || null, login: first(login) || null};
 }
 """
+# All of a page, to be looked through for VENDORS.
+WHOLE_PAGE = "() => document.documentElement.outerHTML"
 # Ids of the items in the message list: digits, or -1 for the start. Anything else is a
 # bubble that is still on its way.
 ITEM_IDS = f"() => [...document.querySelectorAll('{MESSAGE_ITEMS}')]" + (
@@ -185,8 +199,16 @@ def check_status(status: int | None, what: str, retry_after: str | None = None) 
         raise LoginRequired(f"Airbnb asks for a login (HTTP 401, {what})")
     if status == 420:
         raise ChallengeShown(f"Airbnb asks for a check for humans (HTTP 420, {what})")
-    if status is not None and (status in (403, 408, 425, 429) or status >= 500):
+    if status in (403, 429):
+        raise SlowDown(f"HTTP {status} for {what}", retry_after_s(retry_after))
+    if status is not None and (status in (408, 425) or status >= 500):
         raise SiteUnavailable(f"HTTP {status} for {what}", retry_after_s(retry_after))
+
+
+def check_refused(status: int | None, text: str, what: str) -> None:
+    """Has who stands before Airbnb refused it, with a check for humans?"""
+    if status in REFUSED and VENDORS.search(text):
+        raise ChallengeShown(f"Airbnb shows a check for humans (HTTP {status}, {what})")
 
 
 def check_unauthorized(text: str, what: str) -> None:
@@ -229,12 +251,30 @@ def is_stale(body: Any) -> bool:
     return "persistedquerynotfound" in said
 
 
+# A half of a surrogate pair, as JSON writes it.
+SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+
+
 def parse(text: str) -> Any:
-    """JSON, or None where it is something else."""
+    """JSON, or None where it is something else; every text of the site's comes in here.
+
+    Half an emoji ("\\ud83d" alone) is no character: no database and no log takes it.
+    """
     try:
-        return json.loads(text)
+        data = json.loads(text)
     except (ValueError, RecursionError):
         return None
+    return _mended(data) if SURROGATE.search(text) else data
+
+
+def _mended(data: Any) -> Any:
+    if isinstance(data, str):
+        return data.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(data, list):
+        return [_mended(item) for item in data]
+    if isinstance(data, dict):
+        return {_mended(key): _mended(value) for key, value in data.items()}
+    return data
 
 
 def retry_after_s(value: str | None) -> float | None:
@@ -268,8 +308,3 @@ def refusal(status: int | None, body: str | None) -> str | None:
     said = first.get("message") if isinstance(first, dict) else None
     words = f": {said[:200]}" if isinstance(said, str) else ""
     return f"Airbnb refused the message (HTTP {status}){words}"
-
-
-def names_message(body: str) -> bool:
-    """Does the answer to a send hold a Message, with its id or its uuid?"""
-    return '"uuid"' in body or MESSAGE_ID in body

@@ -107,8 +107,11 @@ def checked(answer: Answer, operation: str, base_url: str) -> Any:
     pages.check_address(answer.url, base_url)
     if answer.status == 401:
         pages.check_unauthorized(answer.text, what)
-    pages.check_status(answer.status, what, answer.headers.get("retry-after"))
+    pages.check_refused(answer.status, answer.text, what)
     data = pages.parse(answer.text)
+    if answer.status == 403 and isinstance(data, dict):
+        raise SiteUnavailable(f"HTTP 403 for {what}")  # of this question alone
+    pages.check_status(answer.status, what, answer.headers.get("retry-after"))
     if pages.is_airlock(data):
         raise ChallengeShown(f"Airbnb asks for a check for humans ({what})")
     if pages.is_stale(data):
@@ -117,7 +120,9 @@ def checked(answer: Answer, operation: str, base_url: str) -> Any:
         raise SiteChanged(f"{what}: HTTP {answer.status}")
     if not isinstance(data, dict):
         raise NotJson(what)
-    if data.get("data") is None and operation != pages.THREAD_QUERY:
+    if data.get("data") is None and data.get("errors"):
+        raise SiteUnavailable(f"{what} holds errors and no data")
+    if not isinstance(data.get("data"), dict):
         raise SiteChanged(f"data in {what}")
     return data
 

@@ -1,15 +1,15 @@
 """Airbnb's JSON as of 2026-04 to 2026-09: plain data in, threads and messages out.
 
-No browser here. Whatever is missing raises SiteChanged with its JSON path, which is the
-line of this file to edit. Ids stay text. Sources: captures of a host's web inbox of
-April 2026 and public projects that read the same answers.
+No browser here. What is missing is named by its JSON path, which is the line of this
+file to edit: of a row or a message it is set aside, of the frame it raises SiteChanged.
+Ids stay text. Sources: captures of a host's web inbox of April 2026 and public projects
+that read the same answers.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC
 from datetime import datetime
@@ -17,16 +17,17 @@ from typing import Any
 
 from airbot.exceptions import SiteChanged
 from airbot.exceptions import ThreadNotShown
-from airbot.models import Direction
 from airbot.models import InboxPage
 from airbot.models import Kind
 from airbot.models import Message
+from airbot.models import Odd
 from airbot.models import Reading
 from airbot.models import Thread
 from airbot.policy.turns import is_hosted
 from airbot.policy.turns import whose
 
 THREAD_TYPE = "MessageThread"
+WITHOUT_CONTENT = "a text without content"
 Json = Any
 
 
@@ -127,20 +128,45 @@ class Participant:
 
 
 def inbox_page(data: Json, asked_as: str | None, site_time: datetime) -> InboxPage:
-    """The answer to ViaductInboxData. `asked_as`: account id of the page's request."""
+    """The answer to ViaductInboxData. `asked_as`: account id of the page's request.
+
+    A row that cannot be understood is set aside; most of them: the site has changed.
+    """
     inbox, where = _messaging_inbox(data)
     own_id = _viewer_id(data) or asked_as
     if own_id is None:
         raise SiteChanged("the account: data.node.id (Viewer) or variables.userId")
-    main = _connection(inbox, where)
+    main, key = _connection(inbox, where)
     threads: dict[str, Thread] = {}
-    for connection in (inbox.get("priorityItems"), main):
-        for node in _thread_nodes(connection, where):
-            thread = thread_from(node, own_id, where)
-            threads.setdefault(thread.id, thread)  # priority rows repeat
+    if isinstance(find(inbox, "priorityItems.edges"), list):
+        _read_rows(inbox["priorityItems"], own_id, f"{where}.priorityItems", threads)
+    odd = _read_rows(main, own_id, f"{where}.{key}", threads)
+    _check_most(len(main["edges"]), odd)
     return InboxPage(
-        own_id, tuple(threads.values()), _next_cursor(main, where), site_time
+        own_id, tuple(threads.values()), _next_cursor(main, where), site_time, odd
     )
+
+
+def _read_rows(
+    connection: Json, own_id: str, where: str, threads: dict[str, Thread]
+) -> tuple[Odd, ...]:
+    """Put the rows of a connection into `threads`; the odd ones are given back."""
+    odd = []
+    for number, edge in enumerate(items_at(connection, "edges", where)):
+        path = f"{where}.edges[{number}]"
+        try:
+            thread = thread_from(get(edge, "node", path), own_id, f"{path}.node")
+            threads.setdefault(thread.id, thread)  # priority rows repeat
+        except SiteChanged as e:
+            id_ = find(edge, "node.id")
+            odd.append(Odd(e.missing, id_ if isinstance(id_, str) else None))
+    return tuple(odd)
+
+
+def _check_most(all_: int, odd: tuple[Odd, ...]) -> None:
+    """One odd row or message is its own trouble; most of them are the site's."""
+    if len(odd) > 1 and 2 * len(odd) > all_:
+        raise SiteChanged(odd[0].path)
 
 
 def _messaging_inbox(data: Json) -> tuple[dict[str, Json], str]:
@@ -160,18 +186,11 @@ def _viewer_id(data: Json) -> str | None:
     return None
 
 
-def _connection(inbox: dict[str, Json], where: str) -> dict[str, Json]:
+def _connection(inbox: dict[str, Json], where: str) -> tuple[dict[str, Json], str]:
     for key in ("inboxItems", "threads"):
         if isinstance(inbox.get(key), dict):
-            return inbox[key]  # type: ignore[no-any-return]
+            return inbox[key], key
     raise SiteChanged(f"{where}.inboxItems")
-
-
-def _thread_nodes(connection: Json, where: str) -> Iterator[Json]:
-    if connection is None:
-        return
-    for edge in items_at(connection, "edges", where):
-        yield get(edge, "node", f"{where}.edges[]")
 
 
 def _next_cursor(connection: dict[str, Json], where: str) -> str | None:
@@ -186,7 +205,7 @@ def thread_from(node: Json, own_id: str, where: str) -> Thread:
     id_ = text_at(node, "id", where)
     if number_of(id_, THREAD_TYPE) is None:
         raise SiteChanged(f"a {THREAD_TYPE} id at {where}.id")
-    people = participants(node, where)
+    people, _ = participants(node, where)
     own_role = people[own_id].role if own_id in people else None
     newest = _newest_message(node)
     return Thread(
@@ -198,25 +217,40 @@ def thread_from(node: Json, own_id: str, where: str) -> Thread:
         stage=_tag_value(node, "trip_stages"),
         description=_standard_text(node, "inboxDescription"),
         activity_at=_activity(node, newest),
-        mark=_mark(newest, where),
+        mark=_mark(newest),
         latest=_latest(node, own_id, people, where),
+        latest_id=_newest_id(newest),
     )
 
 
-def participants(node: Json, where: str) -> dict[str, Participant]:
-    """Who takes part, by account id. Service accounts are in no such list."""
-    people = {}
-    path = f"{where}.participants.edges[]"
-    for edge in items_at(node, "participants.edges", where):
-        person = get(edge, "node", path)
-        account_id = text_at(person, "accountId", f"{path}.node")
-        name = find(person, "enrichedParticipantInfo.name")
-        people[account_id] = Participant(
-            account_id,
-            text_at(person, "participantRole", f"{path}.node"),
-            name if isinstance(name, str) else None,
-        )
-    return people
+def participants(
+    node: Json, where: str
+) -> tuple[dict[str, Participant], tuple[Odd, ...]]:
+    """Who takes part, by account id, and who cannot be understood.
+
+    Service accounts are in no such list.
+    """
+    people, odd = {}, []
+    path = f"{where}.participants.edges"
+    edges = find(node, "participants.edges")
+    if not isinstance(edges, list):
+        return {}, (Odd(path),)
+    for number, edge in enumerate(edges):
+        try:
+            person = _participant(get(edge, "node", f"{path}[{number}]"), path)
+            people[person.account_id] = person
+        except SiteChanged as e:
+            odd.append(Odd(e.missing))
+    return people, tuple(odd)
+
+
+def _participant(person: Json, where: str) -> Participant:
+    name = find(person, "enrichedParticipantInfo.name")
+    return Participant(
+        text_at(person, "accountId", where),
+        text_at(person, "participantRole", where),
+        name if isinstance(name, str) else None,
+    )
 
 
 def _standard_text(node: Json, key: str) -> str | None:
@@ -248,15 +282,17 @@ def _newest_message(node: Json) -> Json | None:
     return find(edges[-1], "node") if isinstance(edges, list) and edges else None
 
 
-def _mark(newest: Json | None, where: str) -> str | None:
+def _newest_id(newest: Json | None) -> str | None:
+    id_ = find(newest, "id")
+    return number_of(id_, "Message") if isinstance(id_, str) else None
+
+
+def _mark(newest: Json | None) -> str | None:
     """Another mark means: the newest message is another, or edited, or unsent."""
     if newest is None:
         return None
-    id_ = text_at(newest, "id", f"{where}.messages[]")
-    return "/".join(
-        str(part or "-")
-        for part in (id_, newest.get("updatedAtMs"), newest.get("deletedAtMs"))
-    )
+    parts = (find(newest, key) for key in ("id", "updatedAtMs", "deletedAtMs"))
+    return "/".join(str(part or "-") for part in parts)
 
 
 def _activity(node: Json, newest: Json | None) -> datetime | None:
@@ -274,18 +310,21 @@ def _activity(node: Json, newest: Json | None) -> datetime | None:
 def _latest(
     node: Json, own_id: str, people: dict[str, Participant], where: str
 ) -> Message | None:
+    """The newest message as the row shows it; None where it is not understood."""
     messages = _full_messages(node)
     if not messages:
         return None
-    path = f"{where}.messageData.messages[]"
-    return message_from(messages[-1], own_id, people, path)
+    try:
+        return message_from(messages[-1], own_id, people, where)
+    except SiteChanged:
+        return None
 
 
 def lists_threads(data: Json) -> bool:
     """Does an answer to ViaductInboxData hold any conversation?"""
     try:
         inbox, where = _messaging_inbox(data)
-        return bool(items_at(_connection(inbox, where), "edges", where))
+        return bool(items_at(_connection(inbox, where)[0], "edges", where))
     except SiteChanged:
         return False
 
@@ -299,30 +338,50 @@ def lacks_messages(data: Json) -> bool:
 
 
 def reading(data: Json, thread_id: str, own_id: str, site_time: datetime) -> Reading:
-    """The answer to ViaductGetThreadAndDataQuery about that thread."""
+    """The answer to ViaductGetThreadAndDataQuery about that thread.
+
+    A message that cannot be understood is set aside, and so is a text without content.
+    """
     where = "data.threadData"
     node = find(data, where)
     if node is None:
-        if isinstance(find(data, "data"), dict) and "threadData" not in data["data"]:
+        if "threadData" not in (find(data, "data") or {}):
             raise SiteChanged(where)
-        # Null, or errors and no data at all: it is not shown to this account.
         raise ThreadNotShown("Airbnb does not show this conversation to this account")
     if number_of(text_at(node, "id", where), THREAD_TYPE) != thread_number(thread_id):
         raise SiteChanged("the conversation that was asked for, at data.threadData.id")
     segment = get(node, "messageData", where)
-    people = participants(node, where)
-    path = f"{where}.messageData.messages[]"
-    messages: dict[str, Message] = {}
-    for item in items_at(segment, "messages", f"{where}.messageData"):
-        message = message_from(item, own_id, people, path)
-        messages[message.id] = message
+    people, odd_people = participants(node, where)
+    items = items_at(segment, "messages", f"{where}.messageData")
+    path = f"{where}.messageData.messages"
+    messages, odd = _read_messages(items, own_id, people, path)
+    _check_most(len(items), odd)
     return Reading(
         thread=thread_from(node, own_id, where),
         account_id=own_id,
-        messages=tuple(messages.values()),
+        messages=messages,
         complete=segment.get("hasNewer") == "NO",
         site_time=site_time,
+        from_start=segment.get("hasOlder") != "YES",
+        odd=odd if own_id in people else odd + odd_people,
     )
+
+
+def _read_messages(
+    items: list[Json], own_id: str, people: dict[str, Participant], where: str
+) -> tuple[tuple[Message, ...], tuple[Odd, ...]]:
+    messages: dict[str, Message] = {}
+    odd = []
+    for number, item in enumerate(items):
+        path = f"{where}[{number}]"
+        try:
+            message = message_from(item, own_id, people, path)
+            messages[message.id] = message
+            if message.note == WITHOUT_CONTENT:
+                odd.append(Odd(f"{path}.hydratedContent.content", message.id))
+        except SiteChanged as e:
+            odd.append(Odd(e.missing, _newest_id(item)))
+    return tuple(messages.values()), tuple(odd)
 
 
 def message_from(
@@ -334,7 +393,13 @@ def message_from(
     role, direction, note = whose(
         account_id, account_type, person.role if person else None, own_id
     )
-    kind = _kind(item, direction, where)
+    kind = _kind(item, account_type, where)
+    body = _body(item) if kind == Kind.TEXT else None
+    if kind == Kind.TEXT and not (body or "").strip():
+        # A voice note is a text without words: nothing that an AI could answer.
+        kind, note = Kind.MEDIA, WITHOUT_CONTENT if body is None else note
+        body = None
+    uuid = item.get("uuid")
     return Message(
         id=_message_number(item, where),
         account_id=account_id,
@@ -342,9 +407,10 @@ def message_from(
         role=role,
         direction=direction,
         kind=kind,
-        body=_body(item, where) if kind == Kind.TEXT else None,
+        body=body,
         sent_at=time_at(item, "createdAtMs", where),
         note=note,
+        uuid=uuid if isinstance(uuid, str) else None,
     )
 
 
@@ -355,14 +421,14 @@ def _message_number(item: Json, where: str) -> str:
     return number
 
 
-def _kind(item: Json, direction: Direction, where: str) -> Kind:
+def _kind(item: Json, account_type: str, where: str) -> Kind:
     """By content type and account, never by words.
 
     A USER account also posts cards: alterations, contact cards, claims.
     """
     if item.get("isSoftDelete") or item.get("deletedAtMs"):
         return Kind.DELETED
-    if direction == Direction.SYSTEM:
+    if account_type != "USER":
         return Kind.NOTICE
     content_type = text_at(item, "contentType", where)
     if content_type == "TEXT_CONTENT":
@@ -370,13 +436,32 @@ def _kind(item: Json, direction: Direction, where: str) -> Kind:
     return Kind.MEDIA if content_type == "MEDIA_CONTENT" else Kind.CARD
 
 
-def _body(item: Json, where: str) -> str:
-    """What was written, not its translation. A text may come in parts."""
-    content = get(item, "hydratedContent.content", where)
+def _body(item: Json) -> str | None:
+    """What was written, not its translation; it may come in parts. None: nothing."""
+    content = find(item, "hydratedContent.content")
     if isinstance(find(content, "body"), str):
         return str(content["body"])
     parts = find(content, "subMessages")
-    if isinstance(parts, list) and parts:
-        path = f"{where}.hydratedContent.content.subMessages[]"
-        return "\n".join(str(get(part, "body", path)) for part in parts)
-    raise SiteChanged(f"{where}.hydratedContent.content.body")
+    bodies = [find(part, "body") for part in parts] if isinstance(parts, list) else []
+    return "\n".join(b for b in bodies if isinstance(b, str)) if bodies else None
+
+
+def names_in(data: Json) -> frozenset[str]:
+    """The ids and uuids of the messages that the answer to a send holds.
+
+    What a message quotes (its parent) is not one of them.
+    """
+    names: set[str] = set()
+    if isinstance(data, list):
+        for item in data:
+            names |= names_in(item)
+    elif isinstance(data, dict):
+        id_, uuid = data.get("id"), data.get("uuid")
+        number = number_of(id_, "Message") if isinstance(id_, str) else None
+        names |= {number} if number else set()
+        if isinstance(uuid, str) and (number or data.get("__typename") == "Message"):
+            names.add(uuid)
+        for key, value in data.items():
+            if not key.lower().startswith("parent"):
+                names |= names_in(value)
+    return frozenset(names)

@@ -6,8 +6,9 @@ page's own address and headers: no reload, and a guest's message stays unread in
 host's own inbox. After every navigation and on every answer one check, in this order:
 challenge? login? what we wanted?
 
-Errors, of every verb: ChallengeShown, LoginRequired, SiteUnavailable, SiteChanged; of
-those about one conversation also ThreadNotShown.
+Errors, of every verb: ChallengeShown, LoginRequired, SiteUnavailable, SiteChanged. What
+fails in one conversation, and may be its own trouble, is a ThreadError instead:
+ThreadNotShown, ReplyNotTyped, ThreadTroubled. See policy/blame.py.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from typing import TypeVar
 
 from airbot.airbnb import pages
 from airbot.airbnb import shapes
+from airbot.airbnb.composer import Composer
 from airbot.airbnb.loading import Loading
 from airbot.airbnb.questions import NotJson
 from airbot.airbnb.questions import Question
@@ -37,10 +39,17 @@ from airbot.browser import Browser
 from airbot.browser import Document
 from airbot.browser import Exchange
 from airbot.browser import NotReached
-from airbot.exceptions import ReplyNotTyped
+from airbot.exceptions import BrowserMissing
+from airbot.exceptions import ChallengeShown
+from airbot.exceptions import DialogShown
+from airbot.exceptions import LoginRequired
 from airbot.exceptions import SiteChanged
+from airbot.exceptions import SiteError
 from airbot.exceptions import SiteUnavailable
+from airbot.exceptions import SlowDown
+from airbot.exceptions import ThreadError
 from airbot.exceptions import ThreadNotShown
+from airbot.exceptions import ThreadTroubled
 from airbot.models import InboxPage
 from airbot.models import PressOutcome
 from airbot.models import Reading
@@ -48,8 +57,7 @@ from airbot.models import Reading
 JOB_DEADLINE_S = 50.0
 PAGE_TIMEOUT_S = 20.0
 ANSWER_TIMEOUT_S = 15.0
-COMPOSER_TIMEOUT_S = 5.0
-PRESS_TIMEOUT_S = 10.0
+MORE_MESSAGES = 200  # where the page's own 50 do not reach back far enough
 
 T = TypeVar("T")
 
@@ -65,7 +73,7 @@ class Airbnb:
         self._standing: str | None = None
         self._generation = 0
         self._pressed = False  # was Send pressed on the page that is open?
-        self._covered = False  # does something (a cookie banner) lie over Send?
+        self._composer = Composer(browser, self._check_page)
 
     # Reading
 
@@ -77,13 +85,9 @@ class Airbnb:
         """
         with self._job("opening the inbox"):
             if thread_id is not None:
-                with suppress(ThreadNotShown):
+                with suppress(ThreadError):
                     return self._load(thread_id)[0]
-            try:
-                return self._load(None)[0]
-            except ThreadNotShown:
-                # The page itself chose what it cannot show.
-                raise SiteChanged("data.threadData in the page's own answer") from None
+            return self._load_bare()
 
     def open_thread(self, thread_id: str) -> Reading:
         """Load a conversation, over the network, and read it as it stands now."""
@@ -96,12 +100,30 @@ class Airbnb:
     def ask_inbox(self, cursor: str | None = None) -> InboxPage:
         """Read a page of the list without loading anything."""
         with self._job("reading the list"):
-            return self._asking(lambda: self._ask_inbox(cursor))
+            self._be_loaded()
+            return self._again_if_stale(lambda: self._ask_inbox(cursor))
 
-    def ask_thread(self, thread_id: str, fresh: bool = False) -> Reading:
-        """Read a conversation without opening it; `fresh`: not from a cache."""
+    def ask_thread(
+        self, thread_id: str, fresh: bool = False, more: bool = False
+    ) -> Reading:
+        """Read a conversation without opening it.
+
+        `fresh`: not from a cache. `more`: more messages than the page asks for.
+        """
         with self._job("reading a conversation"):
-            return self._asking(lambda: self._ask_thread(thread_id, fresh))
+            self._be_loaded()
+            with about_the_conversation("read"):
+                return self._again_if_stale(
+                    lambda: self._ask_thread(thread_id, fresh, more)
+                )
+
+    def look_anew(self, thread_id: str, rest: str | None) -> Reading:
+        """Read a conversation from a page that is loaded for it, at `rest`.
+
+        It is not opened: a guest's message stays unread in the host's own inbox.
+        """
+        self.open_inbox(rest)
+        return replace(self.ask_thread(thread_id, fresh=True), fresh=True)
 
     @property
     def account_id(self) -> str:
@@ -142,61 +164,51 @@ class Airbnb:
     # Sending
 
     def type_reply(self, text: str) -> None:
-        """Empty the composer, type, and check that it holds exactly the reply."""
-        with self._job("typing"):
-            tab = self._browser.tab
-            if not tab.is_shown(pages.COMPOSER, COMPOSER_TIMEOUT_S):
-                self._check_page()
-                raise SiteChanged(f"the composer {pages.COMPOSER_ID}")
-            tab.type_text(pages.COMPOSER, text)
-            self._check_composer(text)
-            if not tab.is_enabled(pages.SEND_BUTTON, COMPOSER_TIMEOUT_S):
-                tab.empty(pages.COMPOSER)
-                raise SiteChanged(f"the Send button {pages.SEND_BUTTON}")
+        """Empty the composer, type, and check that it holds exactly the reply.
+
+        Raises DialogShown where one lies over the page already.
+        """
+        with self._job("typing"), about_the_conversation("type"):
+            self._composer.type(text)
 
     def check_typed(self, thread_id: str, text: str) -> None:
         """Right before the press: the same conversation, the reply, nothing over it."""
-        with self._job("looking before the press"):
-            self._check_page()
-            shown = pages.shown_thread(self._browser.tab.address())
-            if shown != shapes.thread_number(thread_id):
-                raise ReplyNotTyped("the page went to another conversation")
-            self._check_composer(text)
-            tab = self._browser.tab
-            if not tab.is_enabled(pages.SEND_BUTTON, COMPOSER_TIMEOUT_S):
-                # A key on a dead button would look like a press that nobody heard.
-                tab.empty(pages.COMPOSER)
-                raise ReplyNotTyped("the Send button cannot be pressed any more")
-            self._covered = tab.is_covered(pages.SEND_BUTTON)
+        with self._job("looking before the press"), about_the_conversation("type"):
+            self._composer.check(shapes.thread_number(thread_id), text)
 
     def empty_composer(self) -> None:
         """Leave no draft of ours behind, if the page is still there."""
         if not self._is_loaded():
             return
         with self._job("emptying the composer"):
-            self._browser.tab.empty(pages.COMPOSER)
+            self._composer.empty()
 
     def press_send(self) -> PressOutcome:
-        """Press Send, once, and watch the page's own request.
-
-        What comes back is no proof: a browser resends a post whose connection dies, an
-        answer can be lost, and a success can be swallowed.
-        """
-        with self._job("pressing Send"), self._browser.tab.listening() as exchanges:
-            # From this line on a guest may have the message, whatever we get to see.
-            # The attempt is on record already (Outbox.start_press), and nothing may
-            # press again before two readings of the conversation have proven that
-            # nothing arrived.
+        """Press Send, once, and watch the page's own request."""
+        with self._job("pressing Send"), about_the_conversation("press"):
             self._pressed = True
-            self._browser.tab.click(pages.SEND_BUTTON, by_key=self._covered)
-            self._browser.tab.pump(lambda: _is_over(exchanges), PRESS_TIMEOUT_S)
-            return _outcome(exchanges)
+            return self._composer.press()
 
-    def _check_composer(self, text: str) -> None:
-        held = self._browser.tab.text_of(pages.COMPOSER)
-        if _comparable(held) != _comparable(text):
-            self._browser.tab.empty(pages.COMPOSER)
-            raise ReplyNotTyped("the composer did not hold exactly the reply")
+    def works(self, step: str, thread_id: str) -> bool:
+        """Does a step that failed elsewhere work in this conversation?
+
+        Nothing is typed: where it is about typing, a composer is enough.
+        """
+        try:
+            if step == "read":
+                self.ask_thread(thread_id)
+                return True
+            with self._job("looking for the composer"):
+                self._load(thread_id)
+                return self._composer.is_shown()
+        except ThreadError:
+            return False
+
+    @contextmanager
+    def one_browser(self) -> Iterator[None]:
+        """The same browser to the end of the block, however old it is."""
+        with self._browser.kept():
+            yield
 
     # Loading the page, listening to what it fetches
 
@@ -209,21 +221,23 @@ class Airbnb:
         tab = self._browser.tab
         self._standing = None
         with tab.listening() as exchanges, _never_stale():
-            document = tab.load(self._base_url + path, PAGE_TIMEOUT_S)
-            self._pressed = False
-            self._check_document(document, number)
-            tab.pump(
-                Loading(exchanges, tab.address, self._check_page).is_over,
-                PAGE_TIMEOUT_S,
-            )
-            self._check_page()
+            with about_the_conversation("open", bool(number)):
+                document = tab.load(self._base_url + path, PAGE_TIMEOUT_S)
+                self._pressed = False
+                self._check_document(document, number)
+                tab.pump(
+                    Loading(exchanges, tab.address, self._check_page).is_over,
+                    PAGE_TIMEOUT_S,
+                )
+                self._check_page()
             page = self._read_list(exchanges)
             shown = pages.shown_thread(tab.address())
             if number and shown != number:
                 raise ThreadNotShown("Airbnb shows another conversation instead")
             if shown is None and not page.threads:
                 return page, None
-            reading = self._read_shown(exchanges, shown)
+            with about_the_conversation("open", bool(number)):
+                reading = self._read_shown(exchanges, shown)
         self._standing = reading.thread.id
         return page, reading
 
@@ -234,6 +248,9 @@ class Airbnb:
         if status is None or status < 400:
             return
         self._check_marks()  # a check for humans may come as a 403
+        if status in pages.REFUSED:
+            text = str(self._browser.tab.probe(pages.WHOLE_PAGE))
+            pages.check_refused(status, text, "the inbox page")
         pages.check_status(status, "the inbox page", wish)
         if number and status == 404:
             raise ThreadNotShown("Airbnb does not show this conversation")
@@ -275,17 +292,35 @@ class Airbnb:
     def _is_loaded(self) -> bool:
         return self._browser.is_open and self._generation == self._browser.generation
 
-    def _asking(self, ask: Callable[[], T]) -> T:
-        """Ask; load the page first, or anew, where that is needed."""
-        if self._is_loaded():
-            try:
-                return ask()
-            except (StaleQuestion, NotJson, NotReached):
-                pass  # a page that is loaded now shows what is the matter
-            except SiteUnavailable:
-                self._generation = 0  # the page may hang with it: a new one next time
-                raise
-        self._load(self._standing)
+    def _be_loaded(self) -> None:
+        if not self._is_loaded():
+            self._load_again()
+
+    def _load_again(self) -> None:
+        """Load the page where it stood, or where Airbnb will have it.
+
+        The conversation that it stood at is not the one that is asked for: what is
+        wrong with it is none of the caller's business.
+        """
+        with suppress(ThreadError):
+            self._load(self._standing)
+            return
+        self._load_bare()
+
+    def _load_bare(self) -> InboxPage:
+        try:
+            return self._load(None)[0]
+        except ThreadNotShown:
+            # The page itself chose what it cannot show.
+            raise SiteChanged("data.threadData in the page's own answer") from None
+
+    def _again_if_stale(self, ask: Callable[[], T]) -> T:
+        """Ask; once more in a page that is loaded anew, where that may help."""
+        try:
+            return ask()
+        except (StaleQuestion, NotJson, NotReached):
+            pass  # a page that is loaded now shows what is the matter
+        self._load_again()
         with _never_stale():
             return ask()
 
@@ -295,8 +330,10 @@ class Airbnb:
             question = question.asking(beforeCursor=cursor)
         return self._inbox_page(question, self._fetch(question))
 
-    def _ask_thread(self, thread_id: str, fresh: bool) -> Reading:
+    def _ask_thread(self, thread_id: str, fresh: bool, more: bool) -> Reading:
         question = self._known(pages.THREAD_QUERY).asking(globalThreadId=thread_id)
+        if more:
+            question = question.asking(numRequestedMessages=MORE_MESSAGES)
         answer = self._fetch(question, fresh)
         return self._reading(answer, shapes.thread_number(thread_id))
 
@@ -306,14 +343,20 @@ class Airbnb:
         return self._questions[operation]
 
     def _fetch(self, question: Question, fresh: bool = False) -> Answer:
-        return self._browser.tab.fetch(
-            question.url,
-            question.headers,
-            ANSWER_TIMEOUT_S,
-            question.method,
-            question.body,
-            fresh,
-        )
+        try:
+            return self._browser.tab.fetch(
+                question.url,
+                question.headers,
+                ANSWER_TIMEOUT_S,
+                question.method,
+                question.body,
+                fresh,
+            )
+        except NotReached:
+            raise
+        except SiteUnavailable:
+            self._generation = 0  # the page may hang with it: a new one next time
+            raise
 
     # Understanding the answers
 
@@ -348,48 +391,22 @@ def _never_stale() -> Iterator[None]:
         raise SiteChanged(f"JSON in {e}") from None
 
 
+@contextmanager
+def about_the_conversation(step: str, is_one: bool = True) -> Iterator[None]:
+    """What fails here may be one conversation's own trouble.
+
+    What is plainly about the session, or asks for a pause, is not.
+    """
+    try:
+        yield
+    except (LoginRequired, ChallengeShown, SlowDown, BrowserMissing, DialogShown):
+        raise
+    except SiteError as e:
+        if not is_one:
+            raise
+        raise ThreadTroubled(step, e) from None
+
+
 def _is_item_id(text: str | None) -> bool:
     """Message numbers, or -1 for the start; a bubble on its way has another id."""
     return text is None or shapes.is_number(text.removeprefix("-"))
-
-
-def _comparable(text: str) -> str:
-    # A contenteditable shows some blanks as no-break spaces, and may end in a newline.
-    return text.replace("\u00a0", " ").replace("\r\n", "\n").strip("\n")
-
-
-def _is_over(exchanges: list[Exchange]) -> bool:
-    """Has the page's own send request come to an end?"""
-    sends = [e for e in exchanges if pages.is_send(e.method, e.url)]
-    return bool(sends) and all(e.failed or e.status is not None for e in sends)
-
-
-def _outcome(exchanges: list[Exchange]) -> PressOutcome:
-    """What became of the page's send request.
-
-    Raises what a challenge, an ended session or a rate limit in its answer means.
-    """
-    sends = [e for e in exchanges if pages.is_send(e.method, e.url)]
-    if not sends:
-        requested = any(pages.may_be_send(e.method, e.url) for e in exchanges)
-        return PressOutcome(requested)
-    refusals = [_refusal(exchange) for exchange in sends]
-    if all(refusal is not None for refusal in refusals):
-        return PressOutcome(True, refused=True, sentence=refusals[-1])
-    return PressOutcome(True, accepted=any(_is_accepted(e) for e in sends))
-
-
-def _refusal(exchange: Exchange) -> str | None:
-    answer = exchange.answer()
-    text = answer.text if answer else ""
-    wish = answer.headers.get("retry-after") if answer else None
-    pages.check_send(exchange.status, text, wish)
-    return pages.refusal(exchange.status, text)
-
-
-def _is_accepted(exchange: Exchange) -> bool:
-    """Does the answer name a message, so that there must be one?"""
-    answer = exchange.answer()
-    return (
-        answer is not None and answer.status < 300 and pages.names_message(answer.text)
-    )

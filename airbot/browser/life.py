@@ -65,6 +65,7 @@ class Browser:
         self._others: set[int] = set()  # drivers of other browsers of this process
         self._driver: set[int] | None = None
         self._in_job = False
+        self._kept = False
         self.stepped_at = time.monotonic()  # a sign of life for the watchdog
         self._started_at = 0.0
         self._memory_checked_at = 0.0
@@ -92,6 +93,16 @@ class Browser:
         finally:
             self._in_job = False
             self.stepped_at = time.monotonic()
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """No recycling inside of the block: what is typed would be lost with it."""
+        self._recycle_if_due()
+        self._kept = True
+        try:
+            yield
+        finally:
+            self._kept = False
 
     @contextmanager
     def _deadline(self, what: str, seconds: float) -> Iterator[None]:
@@ -151,7 +162,7 @@ class Browser:
         self._started_at = self._memory_checked_at = time.monotonic()
 
     def _recycle_if_due(self) -> None:
-        if self._tab is None:
+        if self._tab is None or self._kept:
             return
         now = time.monotonic()
         if now - self._started_at > self._max_age_s:

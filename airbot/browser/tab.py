@@ -19,6 +19,7 @@ from airbot.browser.errors import is_death
 from airbot.exceptions import SiteUnavailable
 
 if TYPE_CHECKING:
+    from playwright.sync_api import Locator
     from playwright.sync_api import Page
     from playwright.sync_api import Request
     from playwright.sync_api import Response
@@ -77,6 +78,33 @@ element => {
   const met = document.elementFromPoint(
     box.left + box.width / 2, box.top + box.height / 2);
   return !element.contains(met);
+}
+"""
+
+# A modal dialog that is seen, and that the element is not a part of.
+IS_UNDER_DIALOG = """
+selector => [...document.querySelectorAll(':modal, [aria-modal="true"]')].some(e => {
+  const box = e.getBoundingClientRect();
+  return box.width > 1 && box.height > 1 && !e.querySelector(selector)
+    && e.checkVisibility({checkOpacity: true, checkVisibilityCSS: true});
+})
+"""
+
+# Stops every key that is not for such an element, before anything hears of it.
+KEYS_FOR = """
+selector => {
+  const guard = {strayed: false};
+  const kinds = ['keydown', 'keypress', 'keyup', 'beforeinput'];
+  const look = event => {
+    const target = event.composedPath()[0];
+    if (target instanceof Element && target.closest(selector)) return;
+    guard.strayed = true;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+  };
+  kinds.forEach(kind => window.addEventListener(kind, look, true));
+  guard.end = () => kinds.forEach(k => window.removeEventListener(k, look, true));
+  return guard;
 }
 """
 
@@ -266,47 +294,75 @@ class Tab:
         return self.pump(lambda: self._visible(selector) == 1, timeout_s)
 
     def _visible(self, selector: str) -> int:
-        found = self._page.locator(selector).all()
-        return sum(1 for element in found if element.is_visible())
+        return self._one(selector).count()
+
+    def _one(self, selector: str) -> Locator:
+        """The one that a person sees: a site may keep others hidden."""
+        return self._page.locator(selector).filter(visible=True)
 
     def is_enabled(self, selector: str, timeout_s: float) -> bool:
         """Does the one such element become clickable within the time?"""
-        button = self._page.locator(selector)
+        button = self._one(selector)
         return self.pump(lambda: button.count() == 1 and button.is_enabled(), timeout_s)
 
-    def type_text(self, selector: str, text: str) -> None:
+    def is_under_dialog(self, selector: str) -> bool:
+        """Does a modal dialog lie over the page, the element not inside of it?"""
+        return bool(self._page.evaluate(IS_UNDER_DIALOG, selector))
+
+    def type_text(self, selector: str, text: str) -> bool:
         """Put a text into an empty or filled box, line by line.
 
         Enter would send: Shift+Enter makes the new line, the one way that was exact in
-        a textarea and in a contenteditable.
+        a textarea and in a contenteditable. False where something else took the focus:
+        no key has reached it, and the box holds a part of the text.
         """
-        box = self._page.locator(selector)
+        box = self._one(selector)
         box.fill("")
-        box.focus()
-        for index, line in enumerate(text.split("\n")):
-            if index:
-                self._page.keyboard.press("Shift+Enter")
-            if line:
-                self._page.keyboard.insert_text(line)
+        with self._keys_for(selector) as strayed:
+            box.focus()
+            for index, line in enumerate(text.split("\n")):
+                if index:
+                    self._page.keyboard.press("Shift+Enter")
+                if line:
+                    self._page.keyboard.insert_text(line)
+                if strayed():
+                    return False
+        return True
+
+    @contextmanager
+    def _keys_for(self, selector: str) -> Iterator[Callable[[], bool]]:
+        """No key reaches anything else meanwhile; has one been meant to?"""
+        guard = self._page.evaluate_handle(KEYS_FOR, selector)
+        try:
+            yield lambda: bool(guard.evaluate("guard => guard.strayed"))
+        finally:
+            guard.evaluate("guard => guard.end()")
+            guard.dispose()
 
     def empty(self, selector: str) -> None:
-        self._page.locator(selector).fill("")
+        self._one(selector).fill("")
 
     def text_of(self, selector: str) -> str:
         """What a box holds."""
-        return str(self._page.locator(selector).evaluate(READ_TEXT))
+        return str(self._one(selector).evaluate(READ_TEXT))
 
     def is_covered(self, selector: str) -> bool:
         """Would a click on it meet something else, or nothing? Nothing is clicked."""
-        return bool(self._page.locator(selector).evaluate(IS_COVERED))
+        return bool(self._one(selector).evaluate(IS_COVERED))
 
     def click(self, selector: str, by_key: bool = False) -> None:
-        """Press a button, with the mouse or, under a cover, with its Enter key."""
-        button = self._page.locator(selector)
-        if by_key:
-            button.press("Enter", no_wait_after=True)
-        else:
+        """Press a button, with the mouse or, under a cover, with its Enter key.
+
+        The mouse presses only what lies under it (Playwright looks, and looks again
+        while it presses), the key only what has the focus.
+        """
+        button = self._one(selector)
+        if not by_key:
             button.click(no_wait_after=True)
+            return
+        with self._keys_for(selector):
+            button.focus()
+            self._page.keyboard.press("Enter")
 
 
 def _lower(headers: dict[str, str]) -> dict[str, str]:

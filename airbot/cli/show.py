@@ -6,8 +6,8 @@ import textwrap
 from collections.abc import Iterator
 from datetime import datetime
 
+from airbot.models import Job
 from airbot.storage.overview import SHORT_ID
-from airbot.storage.overview import Cycle
 from airbot.storage.overview import MessageLine
 from airbot.storage.overview import OutboxLine
 from airbot.storage.overview import Overview
@@ -34,7 +34,7 @@ def status_lines(shown: Overview, now: datetime) -> Iterator[str]:
         yield f"    {item.command}"
 
 
-def _cycle(cycle: Cycle | None, now: datetime) -> str:
+def _cycle(cycle: Job | None, now: datetime) -> str:
     if cycle is None:
         return "has not run yet"
     when = ago(cycle.started_at, now)

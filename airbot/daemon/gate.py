@@ -2,9 +2,10 @@
 
     login, captcha   shut until `airbot reconnect`, also over a restart
     unavailable      opens again after a backoff, or when Airbnb said so (Retry-After)
-    unknown          opens after 15 minutes and after 1 hour; then a person must look
+    unknown          opens after 15 minutes, then once an hour for as long as it lasts
 
-Nothing that is queued is lost while it is shut: the webhook stays open.
+Nothing that is queued is lost while it is shut: the webhook stays open. A dialog that
+lies over the page keeps SEND alone waiting, in the same steps.
 """
 
 from __future__ import annotations
@@ -12,24 +13,30 @@ from __future__ import annotations
 import logging
 import random
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from datetime import datetime
 from datetime import timedelta
 
 from airbot.browser import Browser
+from airbot.exceptions import AirbotError
 from airbot.exceptions import AlreadyRunning
+from airbot.exceptions import DialogShown
 from airbot.exceptions import SiteError
 from airbot.exceptions import SiteUnavailable
 from airbot.exceptions import StorageError
+from airbot.exceptions import where_it_failed
 from airbot.models import Session
 from airbot.models import SessionState
 from airbot.models import utcnow
 from airbot.policy.pace import backoff_s
+from airbot.policy.pace import is_due
 from airbot.storage import Storage
 
 logger = logging.getLogger("airbot.session")
 
-UNKNOWN_WAITS = (timedelta(minutes=15), timedelta(hours=1))
+UNKNOWN_FIRST = timedelta(minutes=15)
+LONGEST_WAIT = timedelta(hours=1)
 RETRY_AFTER_CAP_S = 1800.0
 WELL = "Airbnb answers"
 PAUSED = "airbot is paused until a person runs: airbot reconnect"
@@ -52,8 +59,8 @@ class Gate:
         self._browser = browser
         self._now = now
         self.busy = False  # is a job at work in the browser's thread?
-        # Pages not understood in a row, by job: SYNC may go well where SEND does not.
-        self._missed: dict[str, int] = {}
+        # Failed in a row, by job: SYNC may go well where SEND does not.
+        self._in_a_row: dict[tuple[str, SessionState], int] = defaultdict(int)
 
     def is_open(self, patient: bool = True) -> bool:
         """May Airbnb be asked now? An impatient person's own run need not wait."""
@@ -62,13 +69,21 @@ class Gate:
             return False
         if session.state == SessionState.OK or not patient:
             return True
-        return session.next_try_at is not None and session.next_try_at <= self._now()
+        return is_due(session.next_try_at, self._now(), LONGEST_WAIT)
+
+    def _waits_alone(self, name: str, patient: bool) -> bool:
+        job = self._storage.session.job(name) if patient else None
+        return job is not None and not is_due(
+            job.next_try_at, self._now(), LONGEST_WAIT
+        )
 
     def run(self, name: str, job: Callable[[], object], patient: bool = True) -> bool:
         """Run a job if the gate is open; False when it was shut, or the job failed."""
         was_busy, self.busy = self.busy, True  # a SEND may run inside of a SYNC
         try:
-            return self.is_open(patient) and self._run(name, job)
+            if not self.is_open(patient) or self._waits_alone(name, patient):
+                return False
+            return self._run(name, job)
         except AlreadyRunning as e:  # another Chromium: it may go again
             if not patient:
                 raise
@@ -84,25 +99,46 @@ class Gate:
 
     def _run(self, name: str, job: Callable[[], object]) -> bool:
         started_at, clock = self._now(), time.monotonic()
+        outcome, failed, again_at = "", True, None
         try:
             done = job()
             outcome, failed = str(done), False
             if done:  # a SEND without a reply has asked Airbnb nothing
-                self._missed.pop(name, None)
-                self._well()
+                self._is_well(name)
+        except DialogShown as e:
+            outcome, again_at = str(e), self._wait_alone(name, e)
         except SiteError as e:
-            outcome, failed = str(e), True
+            outcome = str(e)
             self._trouble(name, e)
-        self._note(name, started_at, time.monotonic() - clock, outcome, failed)
-        return not failed
-
-    def _note(
-        self, name: str, at: datetime, took_s: float, outcome: str, failed: bool
-    ) -> None:
-        took_ms = round(took_s * 1000)
-        self._storage.session.add_cycle(name, at, took_ms, outcome)
+        except (AirbotError, Stopped):
+            raise
+        except Exception as e:  # nobody foresaw it: it must not end the program
+            outcome = f"airbot failed, {where_it_failed(e)}"
+            logger.error("%s: %s", name, outcome)
+        took_ms = round((time.monotonic() - clock) * 1000)
+        self._storage.session.add_cycle(
+            name, started_at, took_ms, outcome, failed, again_at
+        )
         if not failed and not outcome.startswith("0 replies"):
             logging.getLogger(f"airbot.{name}").info("%s (%d ms)", outcome, took_ms)
+        return not failed
+
+    def _wait_alone(self, name: str, e: DialogShown) -> datetime:
+        """This job waits; the session is as it was. A person is told once."""
+        job = self._storage.session.job(name)
+        tries = job.tries if job and job.failing_since else 0
+        wait = LONGEST_WAIT if tries else UNKNOWN_FIRST
+        if not tries:
+            words = _in_words(wait)
+            logger.error(
+                "%s; %s waits: a person must look. Again in %s", e, name, words
+            )
+        return self._now() + wait
+
+    def _is_well(self, name: str) -> None:
+        for state in SessionState:
+            self._in_a_row.pop((name, state), None)
+        self._well()
 
     def _well(self) -> None:
         session = self._storage.session.get()
@@ -123,19 +159,22 @@ class Gate:
 
     def _store(self, name: str, e: SiteError, before: Session, now: datetime) -> None:
         state = SessionState(e.state)
-        tries = before.tries if before.state == state else 0
-        if state == SessionState.UNKNOWN:
-            tries = max(tries, self._missed.get(name, 0))
-            self._missed[name] = tries + 1
+        if before.state == SessionState.OK and before.sentence != WELL:
+            self._in_a_row.clear()  # a person was there
+        tries = max(
+            before.tries if before.state == state else 0, self._in_a_row[name, state]
+        )
+        self._in_a_row[name, state] = tries + 1
         again_at = _next_try(e, state, tries, now)
         changed = self._storage.session.set_state(state, str(e), now, again_at)
         if again_at is None:
-            self._missed.clear()
+            self._in_a_row.clear()
             logger.error("%s; %s", e, PAUSED)
-        elif changed or state == SessionState.UNKNOWN:
+        elif changed:
             logger.error("%s; airbot tries again in %s", e, _in_words(again_at - now))
         else:
-            logger.warning("%s, for the %d. time in a row", e, tries + 1)
+            wait = _in_words(again_at - now)
+            logger.warning("%s, again; airbot tries again in %s", e, wait)
 
 
 def _is_early(session: Session, e: SiteError, now: datetime) -> bool:
@@ -153,8 +192,8 @@ def _in_words(wait: timedelta) -> str:
 def _next_try(
     e: SiteError, state: SessionState, tries: int, now: datetime
 ) -> datetime | None:
-    if state == SessionState.UNKNOWN and tries < len(UNKNOWN_WAITS):
-        return now + UNKNOWN_WAITS[tries]
+    if state == SessionState.UNKNOWN:
+        return now + (LONGEST_WAIT if tries else UNKNOWN_FIRST)
     if state != SessionState.UNAVAILABLE:
         return None
     wait = backoff_s(tries + 1) * random.uniform(1.0, 1.3)

@@ -30,18 +30,21 @@ def run_once(
     """Run one cycle and print one line about it; the exit code."""
     with running_parts(config, browser_arguments) as parts:
         try:
-            read = parts.gate.run("sync", parts.syncer.run, patient=False)
-            if read:
-                _ask_and_send(parts, wait_s)
+            went_well = parts.gate.run("sync", parts.syncer.run, patient=False)
+            if went_well:
+                went_well = _ask_and_send(parts, wait_s)
                 parts.browser.save_cookies()
         finally:
             parts.browser.close()
         say(_summary(parts))
-        return exit_code(parts.storage, read)
+        return exit_code(parts.storage, went_well)
 
 
-def _ask_and_send(parts: Parts, wait_s: float) -> None:
-    """Ask in a small pool; send from this thread, which owns the browser."""
+def _ask_and_send(parts: Parts, wait_s: float) -> bool:
+    """Ask in a small pool; send from this thread, which owns the browser.
+
+    False when the last SEND failed.
+    """
     end = time.monotonic() + wait_s
     until = utcnow() + timedelta(seconds=wait_s)
     pool = ThreadPoolExecutor(ASK_THREADS, thread_name_prefix="ask")
@@ -54,7 +57,7 @@ def _ask_and_send(parts: Parts, wait_s: float) -> None:
                 asking.append(pool.submit(parts.asker.ask_one))
             if parts.send_wanted.wait(LOOK_EVERY_S):
                 _send(parts)
-        _send(parts)
+        return _send(parts)
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 
@@ -67,21 +70,23 @@ def _is_over(future: Future[bool]) -> bool:
     return True
 
 
-def _send(parts: Parts) -> None:
+def _send(parts: Parts) -> bool:
     parts.send_wanted.clear()
-    parts.gate.run("send", parts.sender.run, patient=False)
+    return parts.gate.run("send", parts.sender.run, patient=False)
 
 
 def _summary(parts: Parts) -> str:
     shown = parts.storage.shown.overview(utcnow())
     sync = shown.cycles["sync"].outcome if "sync" in shown.cycles else "not read"
+    if (send := shown.cycles.get("send")) is not None and send.failing_since:
+        sync += f"; SEND: {send.outcome}"
     replies = in_words(shown.replies, none="empty")
     return f"airbot: session {shown.session.state}; {sync}; outbox: {replies}"
 
 
-def exit_code(storage: Storage, read: bool) -> int:
+def exit_code(storage: Storage, went_well: bool) -> int:
     """0 done, 1 try again, 77 a person is needed at Airbnb."""
     session = storage.session.get()
     if session.person_needed:
         return PERSON
-    return DONE if read and session.state == SessionState.OK else TRY_AGAIN
+    return DONE if went_well and session.state == SessionState.OK else TRY_AGAIN

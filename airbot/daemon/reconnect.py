@@ -158,6 +158,7 @@ def _welcome_back(parts: SiteParts, page: InboxPage, say: Say) -> None:
         say("This is another Airbnb account than before.")
     session.set_account(page.account_id)
     session.set_state(SessionState.OK, "a person has reconnected", utcnow())
+    session.end_waits()
     say(GOODBYE)
 
 

@@ -16,8 +16,6 @@ import logging
 import signal
 import threading
 from collections.abc import Callable
-from pathlib import Path
-from traceback import extract_tb
 
 from apscheduler.events import EVENT_JOB_ERROR
 from apscheduler.events import JobExecutionEvent
@@ -32,6 +30,7 @@ from airbot.daemon.parts import running_parts
 from airbot.daemon.watch import Watch
 from airbot.exceptions import AlreadyRunning
 from airbot.exceptions import StorageError
+from airbot.exceptions import where_it_failed
 from airbot.locks import InstanceLock
 from airbot.models import utcnow
 from airbot.sync import SyncResult
@@ -228,13 +227,5 @@ def _is_taken_back(profile: InstanceLock) -> bool:
 
 
 def _tell_bug(event: JobExecutionEvent) -> None:
-    """A job failed in a way that nobody foresaw: where, but not with what in hand.
-
-    An exception's own text may hold what a guest wrote.
-    """
-    where = " < ".join(
-        f"{Path(frame.filename).name}:{frame.lineno} {frame.name}"
-        for frame in reversed(extract_tb(event.exception.__traceback__)[-5:])
-    )
-    name = type(event.exception).__name__
-    logger.error("%s failed, please report this: %s in %s", event.job_id, name, where)
+    """A job failed in a way that nobody foresaw."""
+    logger.error("%s failed, %s", event.job_id, where_it_failed(event.exception))

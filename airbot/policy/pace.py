@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from datetime import timedelta
 
 from airbot.policy.rules import Rules
 
 BACKOFF_FIRST_S = 15.0
 BACKOFF_CAP_S = 900.0
+LONGEST_WAIT = timedelta(hours=1)  # that a reply is ever given
+MOST_WITHOUT_TURN = 20  # rows that wait and answer no question
 LIMIT_LOOKED_AT = timedelta(minutes=1)  # how often a reply over its limit is tried
 EVERYWHERE = ""
 
@@ -37,6 +40,15 @@ def full_hour(sent: SentWithinHour, thread_id: str, rules: Rules) -> Full | None
     if sent.in_all >= rules.per_hour:
         return Full(EVERYWHERE, f"waits: {rules.per_hour} replies an hour")
     return None
+
+
+def is_due(at: datetime | None, now: datetime, longest: timedelta) -> bool:
+    """Has a stored waiting time come?
+
+    One that is further ahead than airbot ever waits was stored by a clock that went
+    wrong: it is due.
+    """
+    return at is None or at <= now or at - now > longest
 
 
 def backoff_s(attempts: int) -> float:

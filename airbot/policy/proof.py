@@ -22,11 +22,17 @@ from airbot.models import Reply
 from airbot.models import ReplyStatus
 
 MAX_PRESSES = 2
-RECOGNISED = 0.5  # similarity from which a changed text is still our own
-# What stands in the place of contact details: "(Phone number hidden by Airbnb)".
-HIDDEN = re.compile(r"\([^()]{0,40}[Hh]idden by Airbnb\)")
+LIKE = 0.5  # similarity from which a text may be ours, changed: never a proof
+# What stands in the place of contact details, in the account's language:
+# "(Phone number hidden by Airbnb)", "[Numéro masqué par Airbnb]".
+HIDDEN = re.compile(
+    r"[(\[（［【][^()\[\]（）［］【】]{0,60}?Airbnb[^()\[\]（）［］【】]{0,60}[)\]）］】]"
+)
+CONTACT = r".*?(?:\d|@|\w\.\w|://).*?"  # what is hidden: a number, an address, a link
+MOST_HIDDEN = 8  # parts of one text; beyond, it is only like the reply
 SHOWN_LATE = timedelta(seconds=8)
 LATE_READING = timedelta(minutes=10)
+GIVEN_UP_AFTER = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -38,35 +44,46 @@ class Verdict:
     site_message_id: str | None = None
     absent: bool = False
     newer_guest_text: bool = False
+    other_text: bool = False  # new, of the host's side, and not the reply
     park: bool = False
+
+
+@dataclass(frozen=True)
+class Before:
+    """What was known when Send was pressed: `ids`, the messages of the conversation.
+
+    `taken`: the messages that other replies have been proven with.
+    """
+
+    ids: frozenset[str] = frozenset()
+    taken: frozenset[str] = frozenset()
 
 
 def judge(
     reply: Reply,
     outcome: PressOutcome | None,
     reading: Reading,
-    taken: frozenset[str] = frozenset(),
+    before: Before,
+    lacking: str | None = None,
 ) -> Verdict:
     """Reading decides first; a notice on the page never does.
 
-    `outcome` is None when the press was in another life of the program. `taken` are
-    the site ids that other replies have already been proven with.
+    `outcome` is None when the press was in another life of the program. `lacking` is
+    what keeps the reading from being whole: then only the message that the send's own
+    answer named can prove something, because it can be seen.
     """
-    if not reading.complete:
-        reason = "the conversation was not shown to its end"
-        return Verdict(ReplyStatus.UNCERTAIN, reason)
-    if not _shows(reading, reply.anchor_id):
-        reason = "the message before our press is out of sight"
-        return Verdict(ReplyStatus.UNCERTAIN, reason, park=True)
     # New is what was not known before the press, wherever it stands: messages can
     # share a time, and ids do not grow, so ours may be shown above older ones.
-    new = [m for m in reading.messages if m.id not in reply.known_ids]
-    ours = [
-        message
-        for message in new
-        if message.account_id == reading.account_id and message.id not in taken
-    ]
-    if verdict := _recognise(reply, ours):
+    known = before.ids | before.taken
+    new = [m for m in reading.messages if m.id not in known]
+    if verdict := _identify(reply, outcome, new):
+        return verdict
+    if lacking is not None:
+        return Verdict(ReplyStatus.UNCERTAIN, lacking)
+    if before.ids and not before.ids.intersection(reading.ids):
+        reason = "the messages before our press are out of sight"
+        return Verdict(ReplyStatus.UNCERTAIN, reason, park=True)
+    if verdict := _recognise(reply, outcome, reading, new):
         return verdict
     if reading.sending:
         reason = "the page shows a message that is still on its way"
@@ -74,44 +91,68 @@ def judge(
     return _judge_absent(reply, outcome, new)
 
 
-def _shows(reading: Reading, anchor_id: str | None) -> bool:
-    return anchor_id is None or any(m.id == anchor_id for m in reading.messages)
+def _identify(
+    reply: Reply, outcome: PressOutcome | None, new: list[Message]
+) -> Verdict | None:
+    """The message that the send's answer has named is ours, whatever it says now."""
+    names = reply.named | (outcome.named if outcome else frozenset())
+    named = [m for m in new if names & {m.id, m.uuid} and not m.is_guest_text]
+    if len(named) != 1 or named[0].kind == Kind.DELETED:
+        return None
+    same = normalise(named[0].body or "") == normalise(reply.message)
+    return Verdict(ReplyStatus.SENT, None if same else CHANGED, named[0].id)
 
 
-def _recognise(reply: Reply, ours: list[Message]) -> Verdict | None:
-    wanted = normalise(reply.message)
-    texts = [message for message in ours if message.is_host_text]
-    same = [m for m in texts if normalise(m.body or "") == wanted]
-    like = same or [m for m in texts if is_recognisable(m.body or "", reply.message)]
-    if len(like) > 1:
-        reason = "two messages in the conversation could be this reply"
-        return Verdict(ReplyStatus.UNCERTAIN, reason, park=True)
-    if like:
-        note = None if same else "the site changed the text"
-        return Verdict(ReplyStatus.SENT, note, like[0].id)
-    if any(message.kind == Kind.DELETED for message in ours):
-        reason = "a message of our account was unsent right after the press"
-        return Verdict(ReplyStatus.UNCERTAIN, reason, park=True)
+CHANGED = "the site changed the text"
+
+
+def _recognise(
+    reply: Reply, outcome: PressOutcome | None, reading: Reading, new: list[Message]
+) -> Verdict | None:
+    """Is one of the new texts the reply? Likeness proves nothing: a person looks."""
+    # Also of an account that nobody lists: the site may have given it to another.
+    texts = [m for m in new if m.kind == Kind.TEXT and not m.is_guest_text]
+    ours = [m for m in texts if m.account_id == reading.account_id]
+    same = [m for m in ours if _is_same(m, reply)]
+    exact = same or [m for m in ours if is_hidden_part(m.body or "", reply.message)]
+    if len(exact) > 1:
+        return _parked("two messages in the conversation could be this reply")
+    if exact:
+        return Verdict(ReplyStatus.SENT, None if same else CHANGED, exact[0].id)
+    if outcome is not None and outcome.refused:
+        return None  # Airbnb's own word, and nothing that is the reply
+    if any(is_like(m.body or "", reply.message) for m in texts):
+        return _parked("a text that is like this reply stands in the conversation")
+    gone = (m for m in new if m.kind == Kind.DELETED)
+    if any(m.account_id == reading.account_id for m in gone):
+        return _parked("a message of our account was unsent right after the press")
     return None
+
+
+def _is_same(message: Message, reply: Reply) -> bool:
+    return normalise(message.body or "") == normalise(reply.message)
+
+
+def _parked(reason: str) -> Verdict:
+    return Verdict(ReplyStatus.UNCERTAIN, reason, park=True)
 
 
 def _judge_absent(
     reply: Reply, outcome: PressOutcome | None, new: list[Message]
 ) -> Verdict:
-    guest = any(message.is_guest_text for message in new)
     if outcome is not None and outcome.refused:
         sentence = outcome.sentence or "Airbnb refused the message"
         reason = without_words_of(reply.message, sentence)
         return Verdict(ReplyStatus.FAILED, reason)
+    reason = "the message does not stand in the conversation"
     if outcome is not None and not outcome.requested:
-        again = reply.presses < MAX_PRESSES
-        status = ReplyStatus.PENDING if again else ReplyStatus.FAILED
-        return Verdict(status, "Send was pressed, but no request left the page")
+        reason = "Send was pressed, but no request left the page"
     return Verdict(
         ReplyStatus.UNCERTAIN,
-        "the message does not stand in the conversation",
+        reason,
         absent=True,
-        newer_guest_text=guest,
+        newer_guest_text=any(message.is_guest_text for message in new),
+        other_text=any(message.is_persons_answer for message in new),
     )
 
 
@@ -122,23 +163,33 @@ def settle(
 
     A `pending` verdict here means: press once more, for the last time.
     """
-    if verdict.status != ReplyStatus.UNCERTAIN:
+    if verdict.status != ReplyStatus.UNCERTAIN or verdict.park:
         return verdict
+    pressed_at = reply.send_started_at or now
+    if not verdict.absent:
+        return _given_up(verdict) if now - pressed_at > GIVEN_UP_AFTER else verdict
     first = reply.first_absent_at or now
-    if reply.send_started_at and first - reply.send_started_at > LATE_READING:
+    if first - pressed_at > LATE_READING:
         reason = f"{verdict.reason}, ten minutes after the press: no proof either way"
         return replace(verdict, reason=reason, park=True)
-    if not verdict.absent:
-        return verdict
     if reply.absent_readings == 0 or now - first < proof_after(reply, settle_after):
         return verdict
     if verdict.newer_guest_text:
         reason = "it never arrived, and the guest has written again"
         return Verdict(ReplyStatus.CANCELLED, reason)
+    if verdict.other_text and reply.turn_id is None:
+        # A turn would be taken over; without one, it may be the reply, changed.
+        reason = f"{verdict.reason}, but another text of the host's side does"
+        return replace(verdict, reason=reason, park=True)
     if reply.presses >= MAX_PRESSES:
         reason = "pressed twice and not in the conversation"
         return replace(verdict, reason=reason, park=True)
     return Verdict(ReplyStatus.PENDING, "it never arrived: pressing once more")
+
+
+def _given_up(verdict: Verdict) -> Verdict:
+    reason = f"{verdict.reason}; an hour without a reading that decides"
+    return replace(verdict, reason=reason, park=True)
 
 
 def proof_after(reply: Reply, settle_after: timedelta) -> timedelta:
@@ -165,10 +216,17 @@ def normalise(text: str) -> str:
     return " ".join(visible.split())
 
 
-def is_recognisable(shown: str, reply: str) -> bool:
-    """Is `shown` recognisably the reply, although the site changed some of it?"""
+def is_hidden_part(shown: str, reply: str) -> bool:
+    """Is `shown` the reply, with its contact details hidden by Airbnb and no more?"""
     parts = [re.escape(part) for part in HIDDEN.split(normalise(shown))]
-    if len(parts) > 1 and any(parts):
-        return re.fullmatch(".+?".join(parts), normalise(reply)) is not None
+    if not 1 < len(parts) <= MOST_HIDDEN + 1 or not any(parts):
+        return False
+    return re.fullmatch(CONTACT.join(parts), normalise(reply)) is not None
+
+
+def is_like(shown: str, reply: str) -> bool:
+    """May `shown` be the reply, changed in some way that is not understood?"""
+    if HIDDEN.search(shown):
+        return True
     matcher = SequenceMatcher(None, normalise(shown), normalise(reply), autojunk=False)
-    return matcher.real_quick_ratio() >= RECOGNISED and matcher.ratio() >= RECOGNISED
+    return matcher.real_quick_ratio() >= LIKE and matcher.ratio() >= LIKE

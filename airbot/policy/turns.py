@@ -1,10 +1,11 @@
 """Which guest texts are unanswered, and what becomes of their turn.
 
-- A turn is the guest texts of a thread that nobody has answered. A text from a person
-  on the host's side answers every guest text above it. Our own reply answers only the
-  texts that its turn lists: a guest text that lands while Send is pressed stands above
-  our reply and is still unanswered.
-- Cards, media and notices never open, close, lengthen or supersede a turn.
+- A turn is the guest texts of a thread that nobody has answered, those that are too old
+  left out. A text or a photo from a person on the host's side answers every guest text
+  above it. Our own reply answers only the texts that its turn lists: a guest text that
+  lands while Send is pressed stands above our reply and is still unanswered.
+- Cards, a guest's media, notices and scheduled texts never open, close, lengthen or
+  supersede a turn.
 - A guest who writes again before the reply is claimed supersedes the turn, at most
   twice in a row and within ten minutes of its first text; then the reply goes out, and
   the later texts are the next turn.
@@ -31,6 +32,7 @@ from airbot.policy.rules import Rules
 from airbot.policy.states import OPEN_TURNS
 from airbot.policy.states import UNSETTLED
 
+UNLISTED = "unlisted"
 GUEST_ROLES = frozenset({"GUEST", "COTRAVELER"})
 MAX_SUPERSEDES = 2
 MAX_WAIT_FOR_GUEST = timedelta(minutes=10)
@@ -42,6 +44,10 @@ ANSWERED = "answered"  # our reply to it is sent
 IGNORED = "ignored"  # the AI said: no reply
 STANDS_STILL = "stands_still"  # our reply to it is being sent, or not proven yet
 CLOSED = "closed"  # failed, expired or cancelled: asked again only with a newer text
+
+ANSWERED_BY_A_PERSON = "someone on the host's side answered"
+# A text of the host's side that stands in other conversations too.
+IN_DOUBT = "answered by a text of your account; scheduled?"
 
 
 # Whose text is it?
@@ -59,7 +65,8 @@ def whose(
         return role.lower(), Direction.OUTBOUND, None
     if account_id == own_id:
         return "host", Direction.OUTBOUND, None
-    return "unlisted", Direction.OUTBOUND, "an account that no participant lists"
+    # It neither asks nor answers, unless it was listed once: see storage.
+    return UNLISTED, Direction.SYSTEM, "an account that no participant lists"
 
 
 def is_hosted(own_role: str | None) -> bool:
@@ -124,19 +131,19 @@ def decide_turn(case: Case) -> Decision:
 
 
 def unanswered(case: Case) -> tuple[Message, ...]:
-    """The guest texts below the last text of a person on the host's side."""
+    """The guest texts below the last answer of a person on the host's side."""
     closed = {ANSWERED, IGNORED, STANDS_STILL}
     return tuple(
         message
-        for message in case.messages[_after_last_host_text(case) :]
+        for message in case.messages[_after_last_answer(case) :]
         if message.is_guest_text and case.standing.get(message.id) not in closed
     )
 
 
-def _after_last_host_text(case: Case) -> int:
+def _after_last_answer(case: Case) -> int:
     for index in range(len(case.messages) - 1, -1, -1):
         message = case.messages[index]
-        if message.is_host_text and message.id not in case.own_replies:
+        if message.is_persons_answer and message.id not in case.own_replies:
             return index + 1
     return 0
 
@@ -144,8 +151,11 @@ def _after_last_host_text(case: Case) -> int:
 def _decide_without_turn(case: Case, texts: tuple[Message, ...]) -> Decision:
     if not texts:
         return Decision("no unanswered guest text")
-    if all(case.standing.get(text.id, FRESH) != FRESH for text in texts):
+    fresh = [text for text in texts if case.standing.get(text.id, FRESH) == FRESH]
+    if not fresh:
         return Decision("nothing new since the last turn was closed")
+    if not any(_is_young(case, text) for text in fresh):
+        return Decision(case.rules.too_old, None, tuple(fresh), TurnStatus.EXPIRED)
     return _open(case, texts)
 
 
@@ -156,18 +166,26 @@ def _open(
     reason: str = "new guest text",
     supersedes: int = 0,
 ) -> Decision:
-    if case.rules.is_too_old(texts[-1].sent_at, case.now):
+    # Older texts are history: last month's question is no part of today's.
+    young = tuple(text for text in texts if _is_young(case, text))
+    if not young:
         return Decision(case.rules.too_old, close, texts, TurnStatus.EXPIRED)
-    return Decision(reason, close, texts, TurnStatus.NEW, supersedes)
+    return Decision(reason, close, young, TurnStatus.NEW, supersedes)
+
+
+def _is_young(case: Case, text: Message) -> bool:
+    wanted = case.old_ok and case.standing.get(text.id) == OPEN
+    return wanted or not case.rules.is_too_old(text.sent_at, case.now)
 
 
 def _decide_with_turn(case: Case, turn: Turn, texts: tuple[Message, ...]) -> Decision:
     listed = tuple(text for text in texts if case.standing.get(text.id) == OPEN)
-    if _host_answered(case):
-        reason = "someone on the host's side answered"
+    if answer := _answer_below(case):
+        reason = IN_DOUBT if answer.note == IN_DOUBT else ANSWERED_BY_A_PERSON
         if not texts:
             return Decision(reason, TurnStatus.TAKEN_OVER)
         return _open(case, texts, TurnStatus.TAKEN_OVER, reason)
+    texts = tuple(t for t in texts if t in listed or _is_young(case, t))
     if fingerprint(listed) != turn.fingerprint and not case.claimed:
         return _rebuild(case, turn, texts)
     if case.rules.is_too_old(turn.newest_at, case.now) and not case.old_ok:
@@ -185,10 +203,11 @@ def _expire(case: Case, newer: tuple[Message, ...]) -> Decision:
     return _open(case, newer, TurnStatus.EXPIRED, reason)
 
 
-def _host_answered(case: Case) -> bool:
-    """Does a person's text stand below a text of the open turn, unsent or not?"""
-    above = case.messages[: _after_last_host_text(case)]
-    return any(case.standing.get(message.id) == OPEN for message in above)
+def _answer_below(case: Case) -> Message | None:
+    """A person's answer that stands below a text of the open turn, unsent or not."""
+    above = case.messages[: _after_last_answer(case)]
+    answered = any(case.standing.get(message.id) == OPEN for message in above)
+    return above[-1] if answered else None
 
 
 def _rebuild(case: Case, turn: Turn, texts: tuple[Message, ...]) -> Decision:
@@ -213,9 +232,13 @@ def _lengthen(case: Case, turn: Turn, texts: tuple[Message, ...]) -> Decision:
 # May this reply be sent?
 
 
-def decide_send(reply: Reply, case: Case) -> Decision:
-    """The same decision once more, with the reply in hand: `close` set = not sent."""
-    mine = replace(case, unsettled=False, old_ok=reply.old_ok, claimed=True)
+def decide_send(reply: Reply, case: Case, claimed: bool = True) -> Decision:
+    """The same decision once more, with the reply in hand: `close` set = not sent.
+
+    `claimed`: its conversation has been read since it was; until then a guest's edit
+    or unsend counts as one before the claim.
+    """
+    mine = replace(case, unsettled=False, old_ok=reply.old_ok, claimed=claimed)
     if reply.turn_id is None:
         return _decide_without_question(reply, mine)
     if mine.turn is None or OPEN not in mine.standing.values():

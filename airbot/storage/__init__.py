@@ -3,6 +3,7 @@
     storage = Storage(path)
     storage.inbox     threads and messages, as read
     storage.readings  taking in a reading, and what follows from it
+    storage.troubles  conversations that cannot be read, or not whole
     storage.turns     questions to the AI
     storage.outbox    replies, the table `queue_outbox`
     storage.session   how we stand with Airbnb
@@ -25,6 +26,7 @@ from pathlib import Path
 from airbot.models import Answered
 from airbot.models import Reading
 from airbot.models import Reply
+from airbot.models import Thread
 from airbot.policy.proof import Verdict
 from airbot.policy.rules import Rules
 from airbot.storage.calls import Calls
@@ -35,6 +37,7 @@ from airbot.storage.outbox import Outbox
 from airbot.storage.overview import Shown
 from airbot.storage.readings import Readings
 from airbot.storage.session import SessionStore
+from airbot.storage.troubles import Troubles
 from airbot.storage.turns import Turns
 from airbot.storage.view import View
 
@@ -49,6 +52,7 @@ class Storage:
         self.db = Database(path)
         self.inbox = Inbox(self.db)
         self.readings = Readings(self.db)
+        self.troubles = Troubles(self.db)
         self.turns = Turns(self.db)
         self.outbox = Outbox(self.db)
         self.session = SessionStore(self.db)
@@ -76,6 +80,7 @@ class Storage:
         now: datetime,
         rules: Rules,
         reading: Reading | None,
+        row: Thread | None,
     ) -> Reply | None:
         """Write down what a reading proved, and what it means for the thread's turn.
 
@@ -85,7 +90,7 @@ class Storage:
         with self.db.transaction():
             concluded = self.outbox.conclude(reply, verdict, now, again_at)
             if reading is not None:
-                self.readings.take_in(reading, rules, now)
+                self.readings.take_in(reading, rules, now, row)
         return concluded
 
     def check(self) -> None:

@@ -58,8 +58,8 @@ class Desk:
                 attempts=0,
                 presses=0,
                 send_started_at=None,
-                anchor_id=None,
-                known_ids=None,
+                known_to=None,
+                named="[]",
                 request=None,
                 parked=0,
                 first_absent_at=None,
@@ -169,7 +169,7 @@ def _stands_as(tx: Transaction, reply: Reply) -> str | None:
         SELECT m.id, m.body FROM messages m
         JOIN queue_outbox o ON o.id = :id AND o.thread_id = m.thread_id
         WHERE m.direction = 'outbound' AND m.kind = 'text'
-            AND m.id NOT IN (SELECT value FROM json_each(COALESCE(o.known_ids, '[]')))
+            AND m.number > COALESCE(o.known_to, 0)
             AND m.id NOT IN (SELECT site_message_id FROM queue_outbox
                              WHERE site_message_id IS NOT NULL)
         ORDER BY m.position

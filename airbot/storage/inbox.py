@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
-from airbot.models import Reading
+from airbot.models import Message
 from airbot.models import Thread
 from airbot.policy.states import ON_ITS_WAY
+from airbot.policy.turns import IN_DOUBT
+from airbot.policy.whole import merged
 from airbot.storage.database import Database
 from airbot.storage.database import Transaction
 from airbot.storage.database import to_text
@@ -22,7 +25,7 @@ AT_REST = f"""
 """
 RESTING = f"""
     SELECT h.id FROM threads h
-    WHERE h.seen_mark IS NOT NULL
+    WHERE h.seen_mark IS NOT NULL AND h.trouble IS NULL
       AND (SELECT m.direction FROM messages m WHERE m.thread_id = h.id
            AND m.kind IN ('text', 'media') ORDER BY m.position DESC LIMIT 1)
           != 'inbound'
@@ -101,21 +104,28 @@ class Inbox:
 
 
 def save_thread(tx: Transaction, thread: Thread, mark: str | None) -> None:
-    """Store a row of the list; what it does not show stays as it was."""
+    """Store a row of the list; what it does not show stays as it was.
+
+    A row, or a conversation, that does not list our own account this once does not
+    make it somebody else's.
+    """
     tx.execute(
         """
         INSERT INTO threads (id, title, own_role, hosted, listing_id, stage,
-                             description, activity_at, seen_mark)
+                             description, activity_at, seen_mark, row_names, row_mark)
         VALUES (:id, :title, :own_role, :hosted, :listing_id, :stage,
-                :description, :activity_at, :mark)
+                :description, :activity_at, :mark, :row_names, :row_mark)
         ON CONFLICT (id) DO UPDATE SET
-            title = excluded.title, own_role = excluded.own_role,
-            hosted = excluded.hosted,
+            title = COALESCE(NULLIF(excluded.title, ''), title),
+            hosted = IIF(excluded.own_role IS NULL, hosted, excluded.hosted),
+            own_role = COALESCE(excluded.own_role, own_role),
             listing_id = COALESCE(excluded.listing_id, listing_id),
             stage = COALESCE(excluded.stage, stage),
             description = COALESCE(excluded.description, description),
             activity_at = COALESCE(excluded.activity_at, activity_at),
-            seen_mark = COALESCE(excluded.seen_mark, seen_mark)
+            seen_mark = COALESCE(excluded.seen_mark, seen_mark),
+            row_names = COALESCE(excluded.row_names, row_names),
+            row_mark = COALESCE(excluded.row_mark, row_mark)
         """,
         {
             "id": thread.id,
@@ -127,55 +137,67 @@ def save_thread(tx: Transaction, thread: Thread, mark: str | None) -> None:
             "description": thread.description,
             "activity_at": to_text(thread.activity_at),
             "mark": mark,
+            "row_names": thread.latest_id,
+            "row_mark": thread.mark,
         },
     )
 
 
 def save_messages(
-    tx: Transaction, thread_id: str, reading: Reading, now: datetime
+    tx: Transaction, thread_id: str, messages: Sequence[Message], now: datetime
 ) -> int:
-    """Store the messages as they are shown now; how many guest texts are new."""
-    known = _known_positions(tx, thread_id)
-    first = _first_position(known, reading)
-    for index, message in enumerate(reading.messages):
-        tx.execute(
-            """
-            INSERT INTO messages (id, thread_id, position, sender, account_id, role,
-                                  direction, kind, body, sent_at, seen_at, note)
-            VALUES (:id, :thread_id, :position, :sender, :account_id, :role,
-                    :direction, :kind, :body, :sent_at, :seen_at, :note)
-            ON CONFLICT (id) DO UPDATE SET
-                position = excluded.position, role = excluded.role,
-                direction = excluded.direction, kind = excluded.kind,
-                body = excluded.body, note = excluded.note
-            """,
-            {
-                "id": message.id,
-                "thread_id": thread_id,
-                "position": first + index,
-                "sender": message.sender,
-                "account_id": message.account_id,
-                "role": message.role,
-                "direction": message.direction,
-                "kind": message.kind,
-                "body": message.body,
-                "sent_at": to_text(message.sent_at),
-                "seen_at": to_text(now),
-                "note": message.note,
-            },
+    """Store the messages as they are shown now; how many guest texts are new.
+
+    What is stored and not shown keeps its place among its neighbours.
+    """
+    stored = {
+        row["id"]: row["position"]
+        for row in tx.execute(
+            "SELECT id, position FROM messages WHERE thread_id = :id ORDER BY position",
+            {"id": thread_id},
         )
-    return sum(1 for m in reading.messages if m.is_guest_text and m.id not in known)
+    }
+    order = merged(tuple(stored), tuple(message.id for message in messages))
+    places = {id_: place for place, id_ in enumerate(order)}
+    for message in messages:
+        _save_message(tx, thread_id, message, places[message.id], now)
+    for id_, place in places.items():
+        if stored.get(id_, place) != place:
+            tx.execute(
+                "UPDATE messages SET position = :place WHERE id = :id",
+                {"place": place, "id": id_},
+            )
+    return sum(1 for m in messages if m.is_guest_text and m.id not in stored)
 
 
-def _known_positions(tx: Transaction, thread_id: str) -> dict[str, int]:
-    rows = tx.execute(
-        "SELECT id, position FROM messages WHERE thread_id = :id", {"id": thread_id}
+def _save_message(
+    tx: Transaction, thread_id: str, message: Message, place: int, now: datetime
+) -> None:
+    tx.execute(
+        """
+        INSERT INTO messages (id, thread_id, position, sender, account_id, role,
+                              direction, kind, body, sent_at, seen_at, note, scheduled)
+        VALUES (:id, :thread_id, :position, :sender, :account_id, :role,
+                :direction, :kind, :body, :sent_at, :seen_at, :note, :scheduled)
+        ON CONFLICT (id) DO UPDATE SET
+            role = excluded.role, direction = excluded.direction,
+            kind = excluded.kind, body = excluded.body,
+            note = COALESCE(excluded.note, IIF(note = :in_doubt, note, NULL))
+        """,
+        {
+            "id": message.id,
+            "thread_id": thread_id,
+            "position": place,
+            "sender": message.sender,
+            "account_id": message.account_id,
+            "role": message.role,
+            "direction": message.direction,
+            "kind": message.kind,
+            "body": message.body,
+            "sent_at": to_text(message.sent_at),
+            "seen_at": to_text(now),
+            "note": message.note,
+            "scheduled": int(message.scheduled),
+            "in_doubt": IN_DOUBT,
+        },
     )
-    return {row["id"]: row["position"] for row in rows}
-
-
-def _first_position(known: dict[str, int], reading: Reading) -> int:
-    """Where a reading begins: after all that is stored and no longer shown."""
-    shown = {message.id for message in reading.messages}
-    older = [position for id_, position in known.items() if id_ not in shown]
-    return max(older, default=-1) + 1

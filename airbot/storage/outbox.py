@@ -13,20 +13,25 @@ thread decides.
 
 from __future__ import annotations
 
+import json
 import uuid
 from datetime import datetime
 from datetime import timedelta
 from typing import NamedTuple
 
+from airbot.exceptions import QueueFull
 from airbot.models import PressOutcome
 from airbot.models import Reply
 from airbot.models import ReplyStatus
 from airbot.models import Turn
 from airbot.models import TurnStatus
 from airbot.policy.pace import LIMIT_LOOKED_AT
+from airbot.policy.pace import LONGEST_WAIT
+from airbot.policy.pace import MOST_WITHOUT_TURN
 from airbot.policy.pace import Full
 from airbot.policy.pace import SentWithinHour
 from airbot.policy.pace import full_hour
+from airbot.policy.proof import Before
 from airbot.policy.proof import Verdict
 from airbot.policy.rules import Rules
 from airbot.policy.states import DONE
@@ -34,6 +39,7 @@ from airbot.policy.states import By
 from airbot.storage.database import Database
 from airbot.storage.database import Transaction
 from airbot.storage.database import to_text
+from airbot.storage.database import to_time
 from airbot.storage.moves import move_reply
 from airbot.storage.moves import move_turn
 from airbot.storage.moves import reply_from_row
@@ -42,10 +48,11 @@ SAME_TEXT_WITHIN = timedelta(minutes=10)
 
 
 class PutOff(NamedTuple):
-    """A reply that is due, and has to wait for an hour that is full."""
+    """A reply that is due and does not go now: its hour is `full`, or it is too old."""
 
     reply_id: str
-    full: Full
+    reason: str
+    full: Full | None = None
 
 
 class Outbox:
@@ -87,22 +94,29 @@ class Outbox:
             lambda tx: _enqueue_without_turn(tx, thread_id, message, sender, now)
         )
 
-    def claim_next(self, now: datetime, rules: Rules) -> Reply | PutOff | None:
-        """Take the oldest reply that is due; None when none is.
+    def claim_next(
+        self, now: datetime, site_now: datetime | None, rules: Rules
+    ) -> Reply | PutOff | None:
+        """Take the next reply that is due; None when none is.
 
-        A thread with an unsettled reply waits, and so does one over its limit: that
-        reply is put off, and the next one is to be asked for.
+        Each conversation has its turn, those that were served last come last, and who
+        asked comes before what answers no question: five hundred rows of one guest keep
+        nobody waiting. A thread with an unsettled reply waits. What is over its limit
+        is put off, what is too old is cancelled before anything is read, and the next
+        one is to be asked for. `site_now` is Airbnb's clock, None where it is unknown.
         """
         with self._db.transaction() as tx:
             _say_who_waits(tx)
             if (reply := _next_due(tx, now)) is None:
                 return None
+            if _is_too_old(tx, reply, now, site_now, rules):
+                return _expire(tx, reply, now, rules)
             full = full_hour(_sent_beside(tx, reply, now), reply.thread_id, rules)
             if full is not None:
                 again_at, by = now + LIMIT_LOOKED_AT, By.AIRBOT
                 pending = ReplyStatus.PENDING
                 move_reply(tx, reply, pending, by, full.reason, now, again_at)
-                return PutOff(reply.id, full)
+                return PutOff(reply.id, full.reason, full)
             return move_reply(
                 tx,
                 reply,
@@ -118,10 +132,11 @@ class Outbox:
         row = self._db.read_one(
             """
             SELECT * FROM queue_outbox WHERE status = 'uncertain' AND NOT parked
-                AND (next_attempt_at IS NULL OR next_attempt_at <= :now)
+                AND (next_attempt_at IS NULL OR next_attempt_at <= :now
+                     OR next_attempt_at > :never)
             ORDER BY send_started_at LIMIT 1
             """,
-            {"now": to_text(now)},
+            _times(now),
         )
         return reply_from_row(row) if row else None
 
@@ -129,17 +144,16 @@ class Outbox:
         """Is there a row whose time to be tried, or read again, has come?"""
         row = self._db.read_one(
             """
-            SELECT 1 FROM queue_outbox WHERE next_attempt_at <= :now AND NOT parked
+            SELECT 1 FROM queue_outbox WHERE NOT parked
+                AND (next_attempt_at <= :now OR next_attempt_at > :never)
                 AND status IN ('pending', 'uncertain')
             """,
-            {"now": to_text(now)},
+            _times(now),
         )
         return row is not None
 
-    def start_press(
-        self, reply: Reply, anchor_id: str | None, now: datetime
-    ) -> Reply | None:
-        """The boundary: the attempt, its time and the messages before it.
+    def start_press(self, reply: Reply, now: datetime) -> Reply | None:
+        """The boundary: the attempt, its time and what is known of the conversation.
 
         Only when this has returned a reply may Send be pressed.
         """
@@ -154,8 +168,7 @@ class Outbox:
                 send_started_at=to_text(now),
                 attempts=reply.attempts + 1,
                 presses=reply.presses + 1,
-                anchor_id=anchor_id,
-                known_ids=_known_ids(tx, reply),
+                known_to=_known_to(tx, reply),
                 request=None,
                 first_absent_at=None,
                 absent_readings=0,
@@ -172,6 +185,7 @@ class Outbox:
                 reply.last_error,
                 now,
                 request=outcome.in_a_word(),
+                named=json.dumps(sorted(reply.named | outcome.named)),
             )
         return seen or reply
 
@@ -231,16 +245,24 @@ class Outbox:
                 move_reply(tx, reply, to, By.AIRBOT, f"airbot ended {when}", now)
         return len(left)
 
-    def taken(self, reply: Reply) -> frozenset[str]:
-        """Site ids in this thread that prove other replies already."""
-        rows = self._db.read(
+    def before(self, reply: Reply) -> Before:
+        """What was known of the conversation when Send was pressed."""
+        params = {"thread_id": reply.thread_id, "id": reply.id, "to": reply.known_to}
+        known = self._db.read(
+            "SELECT id FROM messages WHERE thread_id = :thread_id AND number <= :to",
+            params,
+        )
+        taken = self._db.read(
             """
             SELECT site_message_id FROM queue_outbox
             WHERE thread_id = :thread_id AND id != :id AND site_message_id IS NOT NULL
             """,
-            {"thread_id": reply.thread_id, "id": reply.id},
+            params,
         )
-        return frozenset(row["site_message_id"] for row in rows)
+        return Before(
+            frozenset(row["id"] for row in known),
+            frozenset(row["site_message_id"] for row in taken),
+        )
 
 
 def _enqueue(
@@ -271,6 +293,12 @@ def _enqueue_without_turn(
     )
     if held:
         return reply_from_row(held[0])
+    (waiting,) = tx.execute("""
+        SELECT COUNT(*) AS n FROM queue_outbox
+        WHERE turn_id IS NULL AND status = 'pending'
+        """)
+    if waiting["n"] >= MOST_WITHOUT_TURN:
+        raise QueueFull("too many messages wait already, send this one later")
     return _insert(tx, thread_id, None, message, sender, now, None)
 
 
@@ -311,19 +339,59 @@ def _insert(
     return reply_from_row(row)
 
 
+def _times(now: datetime) -> dict[str, str | None]:
+    """Now, and the time that no wait ever ends behind: a clock went wrong there."""
+    return {"now": to_text(now), "never": to_text(now + LONGEST_WAIT)}
+
+
 def _next_due(tx: Transaction, now: datetime) -> Reply | None:
     rows = tx.execute(
         """
         SELECT * FROM queue_outbox o WHERE status = 'pending'
-            AND (next_attempt_at IS NULL OR next_attempt_at <= :now)
+            AND (next_attempt_at IS NULL OR next_attempt_at <= :now
+                 OR next_attempt_at > :never)
             AND NOT EXISTS (SELECT 1 FROM queue_outbox u
                             WHERE u.thread_id = o.thread_id
                               AND u.status IN ('processing', 'uncertain'))
-        ORDER BY rowid LIMIT 1
+            AND NOT EXISTS (SELECT 1 FROM queue_outbox e
+                            WHERE e.thread_id = o.thread_id AND e.status = 'pending'
+                              AND e.rowid < o.rowid)
+        ORDER BY turn_id IS NULL,
+                 (SELECT MAX(s.send_started_at) FROM queue_outbox s
+                  WHERE s.thread_id = o.thread_id),
+                 rowid
+        LIMIT 1
         """,
-        {"now": to_text(now)},
+        _times(now),
     )
     return reply_from_row(rows[0]) if rows else None
+
+
+def _is_too_old(
+    tx: Transaction,
+    reply: Reply,
+    now: datetime,
+    site_now: datetime | None,
+    rules: Rules,
+) -> bool:
+    if reply.old_ok:
+        return False
+    if reply.turn_id is None:
+        return rules.is_too_old(reply.created_at, now)
+    (turn,) = tx.execute(
+        "SELECT newest_at FROM turns WHERE id = :id", {"id": reply.turn_id}
+    )
+    return site_now is not None and rules.is_too_old(
+        to_time(turn["newest_at"]), site_now
+    )
+
+
+def _expire(tx: Transaction, reply: Reply, now: datetime, rules: Rules) -> PutOff:
+    reason, by = rules.too_old, By.AIRBOT
+    if reply.turn_id is not None:
+        move_turn(tx, reply.turn_id, TurnStatus.EXPIRED, by, reason, now)
+    move_reply(tx, reply, ReplyStatus.CANCELLED, by, reason, now)
+    return PutOff(reply.id, reason)
 
 
 def _say_who_waits(tx: Transaction) -> None:
@@ -343,9 +411,11 @@ def _sent_beside(tx: Transaction, reply: Reply, now: datetime) -> SentWithinHour
         """
         SELECT COUNT(*) AS in_all,
                COALESCE(SUM(thread_id = :thread_id), 0) AS in_thread
-        FROM queue_outbox WHERE send_started_at > :since AND id != :id
+        FROM queue_outbox
+        WHERE send_started_at > :since AND send_started_at <= :now AND id != :id
         """,
         {
+            "now": to_text(now),
             "id": reply.id,
             "thread_id": reply.thread_id,
             "since": to_text(now - timedelta(hours=1)),
@@ -354,15 +424,9 @@ def _sent_beside(tx: Transaction, reply: Reply, now: datetime) -> SentWithinHour
     return SentWithinHour(sent["in_thread"], sent["in_all"])
 
 
-def _known_ids(tx: Transaction, reply: Reply) -> str:
-    """The messages before the first press, as JSON; a second press keeps them."""
-    (row,) = tx.execute(
-        """
-        SELECT COALESCE(o.known_ids,
-                        (SELECT json_group_array(m.id) FROM messages m
-                         WHERE m.thread_id = o.thread_id)) AS ids
-        FROM queue_outbox o WHERE o.id = :id
-        """,
-        {"id": reply.id},
-    )
-    return str(row["ids"])
+def _known_to(tx: Transaction, reply: Reply) -> int:
+    """The newest message that was stored before the first press."""
+    if reply.known_to is not None:
+        return reply.known_to
+    (row,) = tx.execute("SELECT COALESCE(MAX(number), 0) AS newest FROM messages")
+    return int(row["newest"])

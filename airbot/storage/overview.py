@@ -12,6 +12,7 @@ from dataclasses import field
 from datetime import datetime
 from datetime import timedelta
 
+from airbot.models import Job
 from airbot.models import Reply
 from airbot.models import ReplyStatus
 from airbot.models import Session
@@ -23,6 +24,7 @@ from airbot.storage.database import to_time
 from airbot.storage.database import to_time_or_none
 from airbot.storage.moves import reply_from_row
 from airbot.storage.moves import turn_from_row
+from airbot.storage.session import job_from_row
 from airbot.storage.session import session_from_row
 from airbot.storage.view import Readable
 
@@ -32,20 +34,11 @@ Counts = Mapping[str, int]  # by status
 
 
 @dataclass(frozen=True)
-class Cycle:
-    """The last run of SYNC or SEND."""
-
-    started_at: datetime
-    took_ms: int
-    outcome: str
-
-
-@dataclass(frozen=True)
 class Overview:
     """How we stand with Airbnb, what is under way, and what waits for a person."""
 
     session: Session
-    cycles: Mapping[str, Cycle]  # by job
+    cycles: Mapping[str, Job]  # by job
     turns: Counts
     replies: Counts
     waiting: tuple[Waiting, ...]
@@ -157,9 +150,9 @@ class Shown:
         )
         return [_outbox_line(row) for row in rows]
 
-    def _cycles(self) -> dict[str, Cycle]:
+    def _cycles(self) -> dict[str, Job]:
         rows = self._db.read("SELECT * FROM cycles ORDER BY job")
-        return {row["job"]: _cycle(row) for row in rows}
+        return {row["job"]: job_from_row(row) for row in rows}
 
     def _counts(self, table: str) -> Counts:
         rows = self._db.read(
@@ -185,10 +178,6 @@ def _waiting_turn(turn: Turn) -> Waiting:
     id_ = turn.id[:SHORT_ID]
     what = f"turn {id_} is {turn.status}: {turn.reason}"
     return Waiting(what, f"airbot messages retry {id_}")
-
-
-def _cycle(row: sqlite3.Row) -> Cycle:
-    return Cycle(to_time(row["started_at"]), row["took_ms"], row["outcome"])
 
 
 def _message_line(row: sqlite3.Row) -> MessageLine:

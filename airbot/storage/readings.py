@@ -10,17 +10,23 @@ from __future__ import annotations
 import sqlite3
 import uuid
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from datetime import timedelta
 
+from airbot.models import Direction
+from airbot.models import Message
 from airbot.models import Reading
 from airbot.models import Reply
 from airbot.models import ReplyStatus
 from airbot.models import TakenIn
+from airbot.models import Thread
+from airbot.models import Trouble
 from airbot.models import Turn
 from airbot.models import TurnStatus
 from airbot.models import fingerprint
 from airbot.policy import turns
+from airbot.policy import whole
 from airbot.policy.rules import Rules
 from airbot.policy.states import UNSETTLED
 from airbot.policy.states import By
@@ -36,6 +42,11 @@ from airbot.storage.moves import move_turn
 from airbot.storage.moves import reply_from_row
 from airbot.storage.moves import turn_from_row
 from airbot.storage.moves import turn_under_way
+from airbot.storage.troubles import agrees_with_last_look
+from airbot.storage.troubles import clear_trouble
+from airbot.storage.troubles import known_of
+from airbot.storage.troubles import note_trouble
+from airbot.storage.troubles import note_vanished
 from airbot.storage.turns import message_from_row
 
 LEFT_LOOKED_AT = timedelta(days=1)  # so long a text that is too old gets its reason
@@ -52,22 +63,59 @@ class Readings:
         reading: Reading,
         rules: Rules,
         now: datetime,
+        row: Thread | None = None,
         mark: str | None = None,
         reply: Reply | None = None,
+        claimed: bool = True,
     ) -> TakenIn:
         """Store a reading, decide about the thread's turn, and carry that out.
 
-        Ages are judged by the reading's own time, Airbnb's; `now` is our clock, for
-        the rows. `mark` is the list's row that led here (None keeps the stored one),
-        `reply` the claimed reply that is about to be sent, if any: it is dropped where
-        the reading speaks against it.
+        One that is not whole is stored and decides nothing. Ages are judged by the
+        reading's own time, Airbnb's; `now` is our clock, for the rows. `row` is how the
+        list shows the thread now, if that is known, and `mark` its mark, kept where the
+        reading was understood. `reply` is the claimed reply that is about to be sent,
+        if any: it is dropped where the reading speaks against it; see `decide_send`.
         """
-        thread = reading.thread
+        thread_id = reading.thread.id
         with self._db.transaction() as tx:
-            save_thread(tx, thread, mark)
-            new_texts = save_messages(tx, thread.id, reading, now)
-            decision = _review(tx, thread.id, reading.site_time, rules, now, reply)
-        return TakenIn(new_texts, decision.reason, may_send=decision.close is None)
+            save_thread(tx, replace(reading.thread, latest_id=None, mark=None), None)
+            if row is not None:
+                save_thread(tx, row, None)
+            reading = _with_known_roles(tx, reading)
+            lack = self._lacking(tx, reading, now)
+            new_texts = save_messages(tx, thread_id, reading.messages, now)
+            if lack is not None:
+                lacks = note_trouble(tx, thread_id, lack, now)
+                return TakenIn(new_texts, lack, False, whole=False, trouble=lacks)
+            trouble = _note_odd(tx, reading, mark, now)
+            decision = _review(
+                tx, thread_id, reading.site_time, rules, now, reply, claimed
+            )
+        may_send = decision.close is None
+        return TakenIn(new_texts, decision.reason, may_send, trouble=trouble)
+
+    def lacking(self, reading: Reading, row: Thread | None) -> str | None:
+        """What keeps a reading from being whole; None: nothing.
+
+        By all that is stored, and by the list's row, where that is known.
+        """
+        named = row.latest_id if row else None
+        known = known_of(self._db.read, reading.thread.id, named)
+        return whole.lacking(reading, known)
+
+    def wants_more(self, reading: Reading) -> bool:
+        """Does it begin so late that a longer answer should be asked for?"""
+        return whole.wants_more(reading, known_of(self._db.read, reading.thread.id))
+
+    def _lacking(self, tx: Transaction, reading: Reading, now: datetime) -> str | None:
+        known = known_of(tx.execute, reading.thread.id)
+        lack = whole.lacking(reading, known)
+        if lack is None or not reading.fresh:
+            return lack
+        if not agrees_with_last_look(tx, reading, now):
+            return lack
+        note_vanished(tx, reading.thread.id, whole.vanished(reading, known))
+        return None
 
     def review_left(self, site_now: datetime, rules: Rules, now: datetime) -> None:
         """Decide again where a guest text was put off.
@@ -79,13 +127,13 @@ class Readings:
         left = self._db.read(
             """
             SELECT DISTINCT m.thread_id FROM messages m INDEXED BY guest_texts_left
-            JOIN threads t ON t.id = m.thread_id AND t.hosted
+            JOIN threads t ON t.id = m.thread_id AND t.hosted AND t.trouble IS NULL
             WHERE m.direction = 'inbound' AND m.kind = 'text' AND m.turn_id IS NULL
               AND m.sent_at >= :since
               AND NOT EXISTS (
                 SELECT 1 FROM messages h WHERE h.thread_id = m.thread_id
-                  AND h.direction = 'outbound' AND h.kind = 'text'
-                  AND h.position > m.position
+                  AND h.direction = 'outbound' AND h.kind IN ('text', 'media')
+                  AND NOT h.scheduled AND h.position > m.position
                   AND NOT EXISTS (SELECT 1 FROM queue_outbox o
                                   WHERE o.site_message_id = h.id))
             """,
@@ -96,6 +144,50 @@ class Readings:
                 _review(tx, row["thread_id"], site_now, rules, now)
 
 
+def _with_known_roles(tx: Transaction, reading: Reading) -> Reading:
+    """Who was listed once and is no more keeps the role that he had here."""
+    messages = [_with_known_role(tx, reading.thread.id, m) for m in reading.messages]
+    return replace(reading, messages=tuple(messages))
+
+
+def _with_known_role(tx: Transaction, thread_id: str, message: Message) -> Message:
+    if message.role != turns.UNLISTED:
+        return message
+    known = tx.execute(
+        """
+        SELECT role, direction FROM messages
+        WHERE thread_id = :thread_id AND account_id = :account_id AND role != :unlisted
+        ORDER BY number DESC LIMIT 1
+        """,
+        {
+            "thread_id": thread_id,
+            "account_id": message.account_id,
+            "unlisted": turns.UNLISTED,
+        },
+    )
+    if not known:
+        return message
+    role, direction = known[0]["role"], Direction(known[0]["direction"])
+    return replace(message, role=role, direction=direction, note=None)
+
+
+def _note_odd(
+    tx: Transaction, reading: Reading, mark: str | None, now: datetime
+) -> Trouble | None:
+    """The mark is kept where all of it was understood: else it is read again."""
+    thread_id = reading.thread.id
+    if reading.odd:
+        sentence = f"a message of it is not understood ({reading.odd[0].path})"
+        return note_trouble(tx, thread_id, sentence, now)
+    clear_trouble(tx, thread_id)
+    if mark is not None:
+        tx.execute(
+            "UPDATE threads SET seen_mark = :mark WHERE id = :id",
+            {"mark": mark, "id": thread_id},
+        )
+    return None
+
+
 def _review(
     tx: Transaction,
     thread_id: str,
@@ -103,6 +195,7 @@ def _review(
     rules: Rules,
     now: datetime,
     reply: Reply | None = None,
+    claimed: bool = True,
 ) -> Decision:
     """Decide about a thread's turn and carry it out; `reply` is the one in hand."""
     rows = _messages_with_standing(tx, thread_id)
@@ -110,7 +203,7 @@ def _review(
     if reply is None:
         decision = turns.decide_turn(case)
     else:
-        decision = turns.decide_send(reply, case)
+        decision = turns.decide_send(reply, case, claimed)
     _carry_out(tx, thread_id, case.turn, reply, decision, now)
     return decision
 

@@ -161,5 +161,69 @@ ALTER TABLE queue_outbox ADD COLUMN revision INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE calls DROP COLUMN called_at;
 """
 
-MIGRATIONS: tuple[str, ...] = (FIRST, SECOND, THIRD, FOURTH, FIFTH)
+# `number`: what was known before a press is told by the order in which it was stored,
+# and costs one number however long the conversation is. AUTOINCREMENT: a number that
+# was given is never given again, or a new message would count as known.
+# A conversation that cannot be read, or not whole, has its trouble in its own row.
+SIXTH = """
+CREATE TABLE messages_by_number (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,          -- Airbnb's numeric message id
+    thread_id TEXT NOT NULL REFERENCES threads(id),
+    turn_id TEXT REFERENCES turns(id),
+    position INTEGER NOT NULL,        -- the page's order: times repeat, ids do not grow
+    sender TEXT NOT NULL,             -- name as shown, else the account id
+    account_id TEXT NOT NULL,
+    role TEXT NOT NULL,
+    direction TEXT NOT NULL CHECK (direction IN ('inbound', 'outbound', 'system')),
+    kind TEXT NOT NULL CHECK (kind IN ('text', 'media', 'card', 'notice', 'deleted')),
+    body TEXT,
+    sent_at TEXT NOT NULL,
+    seen_at TEXT NOT NULL,
+    note TEXT,
+    scheduled INTEGER NOT NULL DEFAULT 0  -- sent by the clock; judged once, when stored
+) STRICT;
+INSERT INTO messages_by_number (id, thread_id, turn_id, position, sender, account_id,
+                                role, direction, kind, body, sent_at, seen_at, note)
+    SELECT id, thread_id, turn_id, position, sender, account_id,
+           role, direction, kind, body, sent_at, seen_at, note
+    FROM messages ORDER BY rowid;
+DROP TABLE messages;
+ALTER TABLE messages_by_number RENAME TO messages;
+CREATE INDEX messages_of_thread ON messages (thread_id, position);
+CREATE INDEX messages_of_turn ON messages (turn_id);
+CREATE INDEX guest_texts ON messages (sent_at, position)
+    WHERE direction = 'inbound' AND kind = 'text';
+CREATE INDEX guest_texts_left ON messages (sent_at, thread_id)
+    WHERE direction = 'inbound' AND kind = 'text' AND turn_id IS NULL;
+CREATE INDEX host_texts ON messages (sent_at)
+    WHERE direction = 'outbound' AND kind = 'text';
+
+ALTER TABLE queue_outbox ADD COLUMN known_to INTEGER;  -- messages.number before a press
+ALTER TABLE queue_outbox ADD COLUMN named TEXT NOT NULL DEFAULT '[]';  -- JSON: ids and
+-- uuids of the messages that the send's own answer has named
+UPDATE queue_outbox SET known_to = (
+    SELECT COALESCE(MAX(m.number), 0) FROM messages m
+    WHERE m.id IN (SELECT value FROM json_each(known_ids))
+) WHERE known_ids IS NOT NULL;
+ALTER TABLE queue_outbox DROP COLUMN known_ids;
+ALTER TABLE queue_outbox DROP COLUMN anchor_id;
+
+ALTER TABLE threads ADD COLUMN row_names TEXT;  -- newest message, as its row names it
+ALTER TABLE threads ADD COLUMN row_mark TEXT;   -- the row's mark, read or not
+ALTER TABLE threads ADD COLUMN row_lacks TEXT;  -- what a row names and no page shows
+ALTER TABLE threads ADD COLUMN trouble TEXT;    -- why it cannot be read, or not whole
+ALTER TABLE threads ADD COLUMN trouble_since TEXT;
+ALTER TABLE threads ADD COLUMN trouble_times INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE threads ADD COLUMN read_again_at TEXT;
+ALTER TABLE threads ADD COLUMN looked_at TEXT;  -- a freshly loaded page, not whole
+ALTER TABLE threads ADD COLUMN looked TEXT;     -- the ids that it showed, hashed
+CREATE INDEX threads_in_trouble ON threads (trouble_since) WHERE trouble IS NOT NULL;
+
+ALTER TABLE cycles ADD COLUMN failing_since TEXT;
+ALTER TABLE cycles ADD COLUMN tries INTEGER NOT NULL DEFAULT 0;  -- failed in a row
+ALTER TABLE cycles ADD COLUMN next_try_at TEXT;  -- this job alone waits
+"""
+
+MIGRATIONS: tuple[str, ...] = (FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH)
 VERSION = len(MIGRATIONS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from datetime import datetime
 
+from airbot.models import Job
 from airbot.models import Session
 from airbot.models import SessionState
 from airbot.storage.database import Database
@@ -78,24 +79,48 @@ class SessionStore:
         return bytes.fromhex(row["token_key"])
 
     def add_cycle(
-        self, job: str, started_at: datetime, took_ms: int, outcome: str
+        self,
+        job: str,
+        started_at: datetime,
+        took_ms: int,
+        outcome: str,
+        failed: bool = False,
+        next_try_at: datetime | None = None,
     ) -> None:
-        """Note the last run of SYNC or SEND for `airbot status`."""
+        """Note the last run of SYNC or SEND, and since when it fails."""
         with self._db.transaction() as tx:
             tx.execute(
                 """
-                INSERT INTO cycles (job, started_at, took_ms, outcome)
-                VALUES (:job, :started_at, :took_ms, :outcome)
+                INSERT INTO cycles (job, started_at, took_ms, outcome, failing_since,
+                                    tries, next_try_at)
+                VALUES (:job, :started_at, :took_ms, :outcome,
+                        IIF(:failed, :started_at, NULL), :failed, :next_try_at)
                 ON CONFLICT (job) DO UPDATE SET started_at = excluded.started_at,
-                    took_ms = excluded.took_ms, outcome = excluded.outcome
+                    took_ms = excluded.took_ms, outcome = excluded.outcome,
+                    failing_since = IIF(:failed, COALESCE(failing_since, :started_at),
+                                        NULL),
+                    tries = IIF(:failed, tries + 1, 0),
+                    next_try_at = excluded.next_try_at
                 """,
                 {
                     "job": job,
                     "started_at": to_text(started_at),
                     "took_ms": took_ms,
                     "outcome": outcome,
+                    "failed": int(failed),
+                    "next_try_at": to_text(next_try_at),
                 },
             )
+
+    def job(self, name: str) -> Job | None:
+        """How a job went last; None before its first run."""
+        row = self._db.read_one("SELECT * FROM cycles WHERE job = :n", {"n": name})
+        return job_from_row(row) if row else None
+
+    def end_waits(self) -> None:
+        """A person was there: every job may try at once."""
+        with self._db.transaction() as tx:
+            tx.execute("UPDATE cycles SET next_try_at = NULL")
 
 
 def session_from_row(row: sqlite3.Row) -> Session:
@@ -107,4 +132,15 @@ def session_from_row(row: sqlite3.Row) -> Session:
         next_try_at=to_time_or_none(row["next_try_at"]),
         account_id=row["account_id"],
         clock_offset_s=row["clock_offset_s"],
+    )
+
+
+def job_from_row(row: sqlite3.Row) -> Job:
+    return Job(
+        started_at=to_time(row["started_at"]),
+        took_ms=row["took_ms"],
+        outcome=row["outcome"],
+        failing_since=to_time_or_none(row["failing_since"]),
+        tries=row["tries"],
+        next_try_at=to_time_or_none(row["next_try_at"]),
     )

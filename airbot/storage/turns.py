@@ -180,4 +180,5 @@ def message_from_row(row: sqlite3.Row) -> Message:
         body=row["body"],
         sent_at=to_time(row["sent_at"]),
         note=row["note"],
+        scheduled=bool(row["scheduled"]),
     )

@@ -55,10 +55,9 @@ def _leave_unsettled(site: AirbnbSite, folder: Path) -> None:
     for number in range(ROWS):
         desk.thread = site.add_thread(f"Guest {number}")
         desk.queue(f"Answer {number}")
-        reply = storage.outbox.claim_next(desk.clock(), rules)
+        reply = storage.outbox.claim_next(desk.clock(), None, rules)
         assert isinstance(reply, Reply)
-        anchor = site.messages(desk.thread)[-1].id
-        storage.outbox.start_press(reply, anchor, datetime.now(UTC))
+        storage.outbox.start_press(reply, datetime.now(UTC))
         pressed.append((desk.thread, reply.message))
     for thread, message in pressed:
         site.host_writes(thread, message)
