@@ -77,6 +77,15 @@ def read_level(text: str, base: Path) -> str:
     return text.upper()
 
 
+def one_of(*words: str) -> Reader:
+    def read(text: str, base: Path) -> str:
+        if text.lower() not in words:
+            raise ValueError(f"is {text!r}, not one of {', '.join(words)}")
+        return text.lower()
+
+    return read
+
+
 def read_host(text: str, base: Path) -> str:
     # One colon: somebody wrote HOST:PORT. An IPv6 address has two at least.
     if not re.fullmatch(r"[^\s/]+", text) or text.count(":") == 1:
@@ -224,6 +233,9 @@ OPTIONS = (
            "Most replies that are sent in one conversation within an hour."),
     Option("send", "max_per_hour", "60", "", whole(1),
            "Most replies that are sent in all conversations together within an hour."),
+    Option("answers", "scheduled", "ignore", "", one_of("ignore", "answer"),
+           "What a scheduled text of yours counts as: ignore: nothing, the guest is"
+           " answered; answer: your answer."),
     Option("reconnect", "host", "127.0.0.1", "", read_host,
            "IP address of this machine on which 'airbot reconnect --remote' shows"
            " its page."),
@@ -297,6 +309,11 @@ class SendSection:
 
 
 @dataclass(frozen=True)
+class AnswersSection:
+    scheduled: str
+
+
+@dataclass(frozen=True)
 class ReconnectSection:
     host: str
     port: int
@@ -321,6 +338,7 @@ class Config:
     webhook: WebhookSection
     sync: SyncSection
     send: SendSection
+    answers: AnswersSection
     reconnect: ReconnectSection
     storage: StorageSection
     logging: LoggingSection
@@ -341,6 +359,7 @@ SECTIONS: dict[str, type[Any]] = {
     "webhook": WebhookSection,
     "sync": SyncSection,
     "send": SendSection,
+    "answers": AnswersSection,
     "reconnect": ReconnectSection,
     "storage": StorageSection,
     "logging": LoggingSection,

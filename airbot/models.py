@@ -322,10 +322,14 @@ class Job:
 
 @dataclass(frozen=True)
 class Waiting:
-    """Something that waits for a person, and the command for it."""
+    """Something that waits for a person, and the command for it.
+
+    `who` it is about is shown to people, and never logged.
+    """
 
     what: str
     command: str
+    who: str | None = None
 
 
 def fingerprint(texts: tuple[Message, ...]) -> str:

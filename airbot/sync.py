@@ -26,6 +26,7 @@ from airbot.exceptions import ThreadError
 from airbot.exceptions import ThreadTroubled
 from airbot.exceptions import one_conversation
 from airbot.models import InboxPage
+from airbot.models import Message
 from airbot.models import Reading
 from airbot.models import Thread
 from airbot.models import Trouble
@@ -40,6 +41,7 @@ logger = logging.getLogger(__name__)
 
 MAX_PAGES = 200
 CLOCK_WARNING_S = 300.0
+LONG_TEXT = 60  # characters; twelve words, or as many signs, are no less
 
 
 @dataclass
@@ -203,8 +205,12 @@ class Syncer:
             _tell_trouble(self._storage.troubles.again(id_, str(e), now))
 
     def _reading_of(self, thread: Thread, page: InboxPage) -> Reading:
-        """The whole of it, or of an old one its row alone."""
-        if not self._is_old(thread, page.site_time):
+        """The whole of it, or of an old one its row alone.
+
+        Whether a longer text of the host's side is one that the clock sends is told by
+        what stood above it: there the whole is read, once.
+        """
+        if _may_be_scheduled(thread.latest) or not self._is_old(thread, page.site_time):
             return self._reading(thread.id)
         messages = (thread.latest,) if thread.latest else ()
         at = page.site_time
@@ -258,6 +264,12 @@ class Syncer:
 
     def _resting_thread(self) -> str | None:
         return self._storage.inbox.resting_thread(self._site.standing)
+
+
+def _may_be_scheduled(latest: Message | None) -> bool:
+    if latest is None or not latest.is_host_text:
+        return False
+    return len(latest.body or "") >= LONG_TEXT
 
 
 def _tell_trouble(trouble: Trouble) -> None:

@@ -30,7 +30,8 @@ def status_lines(shown: Overview, now: datetime) -> Iterator[str]:
     if shown.waiting:
         yield "waiting for a person:"
     for item in shown.waiting:
-        yield from wrapped(item.what, "  ")
+        who = f"{plain(item.who)}: " if item.who else ""
+        yield from wrapped(f"{who}{item.what}", "  ")
         yield f"    {item.command}"
 
 
@@ -52,6 +53,8 @@ def message_lines(lines: list[MessageLine]) -> Iterator[str]:
 
 def became(line: MessageLine) -> str:
     """What became of a guest text, and why."""
+    if line.scheduled:
+        return "scheduled: sent by the clock, no answer to anybody"
     if line.turn_id is None:
         return f"not asked: {line.thread_reason or 'the conversation was not read yet'}"
     turn = f"turn {line.turn_id[:SHORT_ID]} {line.turn_status}"

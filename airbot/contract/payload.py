@@ -58,15 +58,21 @@ def payload(question: Question, callback_url: str) -> dict[str, Any]:
             {"id": text.id, "text": shown_text(text), "sent_at": iso(text.sent_at)}
             for text in question.texts
         ],
-        "history": [
-            {"role": said.role, "text": shown_text(said), "sent_at": iso(said.sent_at)}
-            for said in question.history
-        ],
+        "history": [_said(message) for message in question.history],
         "reservation": {
             "stage": question.stage,
             "description": question.description,
         },
     }
+
+
+def _said(message: Message) -> dict[str, Any]:
+    said: dict[str, Any] = {
+        "role": message.role,
+        "text": shown_text(message),
+        "sent_at": iso(message.sent_at),
+    }
+    return {**said, "scheduled": True} if message.scheduled else said
 
 
 def shown_text(message: Message) -> str:

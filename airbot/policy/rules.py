@@ -22,6 +22,7 @@ class Rules:
     max_attempts: int  # tries of a reply that never came to Send
     per_thread_hour: int  # replies sent in one conversation
     per_hour: int  # replies sent in all
+    ignores_scheduled: bool = True  # else a text of the clock's counts as a person's
 
     @classmethod
     def of(cls, config: Config) -> Rules:
@@ -32,6 +33,7 @@ class Rules:
             max_attempts=send.max_attempts,
             per_thread_hour=send.max_per_thread_hour,
             per_hour=send.max_per_hour,
+            ignores_scheduled=config.answers.scheduled == "ignore",
         )
 
     def is_too_old(self, at: datetime, now: datetime) -> bool:

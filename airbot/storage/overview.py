@@ -6,30 +6,42 @@ All of it can be had from a database that is only looked at.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
 from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field
 from datetime import datetime
-from datetime import timedelta
 
 from airbot.models import Job
 from airbot.models import Reply
 from airbot.models import ReplyStatus
 from airbot.models import Session
+from airbot.models import Trouble
 from airbot.models import Turn
 from airbot.models import TurnStatus
 from airbot.models import Waiting
-from airbot.storage.database import to_text
+from airbot.policy.whole import SAID_AFTER
 from airbot.storage.database import to_time
 from airbot.storage.database import to_time_or_none
 from airbot.storage.moves import reply_from_row
 from airbot.storage.moves import turn_from_row
 from airbot.storage.session import job_from_row
 from airbot.storage.session import session_from_row
+from airbot.storage.troubles import trouble_from_row
 from airbot.storage.view import Readable
 
 SHORT_ID = 8
-FAILED_TURNS_SHOWN = timedelta(days=1)
+# Of a turn `t` and its reply `o`: a person has answered since, or a later turn has the
+# texts. Nothing waits for a person there any more.
+SETTLED = """(
+    EXISTS (SELECT 1 FROM messages h
+            WHERE h.thread_id = COALESCE(t.thread_id, o.thread_id)
+              AND h.direction = 'outbound' AND h.kind IN ('text', 'media')
+              AND NOT h.scheduled AND h.sent_at > COALESCE(t.newest_at, o.created_at)
+              AND NOT EXISTS (SELECT 1 FROM queue_outbox p
+                              WHERE p.site_message_id = h.id))
+    OR t.id IS NOT NULL
+        AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.turn_id = t.id))"""
 Counts = Mapping[str, int]  # by status
 
 
@@ -54,6 +66,7 @@ class MessageLine:
     sender: str
     body: str | None = field(repr=False)
     sent_at: datetime
+    scheduled: bool  # a text of the host's side that the clock sent
     turn_status: TurnStatus | None
     turn_reason: str | None
     thread_reason: str | None
@@ -103,34 +116,73 @@ class Shown:
         return self._counts("queue_outbox")
 
     def waiting(self, session: Session, now: datetime) -> list[Waiting]:
-        """What only a person can settle: the session, parked and failed replies."""
-        waiting = []
-        if session.person_needed:
-            waiting.append(Waiting(session.sentence, "airbot reconnect"))
-        replies = self._db.read("""
-            SELECT * FROM queue_outbox WHERE status = 'uncertain' AND parked
-                OR status = 'failed' ORDER BY created_at
-            """)
-        waiting += [_waiting_reply(reply_from_row(row)) for row in replies]
-        turns = self._db.read(
-            "SELECT * FROM turns WHERE status = 'failed' AND changed_at > :since",
-            {"since": to_text(now - FAILED_TURNS_SHOWN)},
-        )
-        return waiting + [_waiting_turn(turn_from_row(row)) for row in turns]
+        """What only a person can settle, and has not settled yet."""
+        return [
+            *self._waiting_session(session),
+            *map(_waiting_trouble, self._troubles()),
+            *map(_waiting_reply, self._replies_left()),
+            *map(_waiting_turn, self._turns_left()),
+        ]
 
-    def messages(self, limit: int) -> list[MessageLine]:
-        """The newest guest texts, and what became of each and why."""
+    def _waiting_session(self, session: Session) -> Iterator[Waiting]:
+        if session.person_needed:
+            yield Waiting(session.sentence, "airbot reconnect")
+        send = self._cycles().get("send")
+        if send is not None and send.next_try_at is not None:
+            yield Waiting(f"replies wait: {send.outcome}", "airbot reconnect")
+
+    def _troubles(self) -> list[Trouble]:
+        """Conversations that could not be read, or not whole, time and again."""
         rows = self._db.read(
             """
+            SELECT * FROM threads WHERE trouble IS NOT NULL AND trouble_times >= :often
+            ORDER BY trouble_since
+            """,
+            {"often": SAID_AFTER},
+        )
+        return [trouble_from_row(row) for row in rows]
+
+    def _replies_left(self) -> list[Reply]:
+        rows = self._db.read(f"""
+            SELECT o.* FROM queue_outbox o LEFT JOIN turns t ON t.id = o.turn_id
+            WHERE o.status = 'uncertain' AND o.parked
+                OR o.status = 'failed' AND NOT {SETTLED}
+            ORDER BY o.rowid
+            """)
+        return [reply_from_row(row) for row in rows]
+
+    def _turns_left(self) -> list[Turn]:
+        rows = self._db.read(f"""
+            SELECT t.* FROM turns t LEFT JOIN queue_outbox o ON o.turn_id = t.id
+            WHERE t.status = 'failed' AND o.id IS NULL AND NOT {SETTLED}
+            ORDER BY t.rowid
+            """)
+        return [turn_from_row(row) for row in rows]
+
+    def messages(self, limit: int) -> list[MessageLine]:
+        """The newest guest texts, and what became of each and why.
+
+        Among them what the clock sent: it was no answer to them.
+        """
+        guests = "m.direction = 'inbound' AND m.kind = 'text'"
+        lines = [
+            line
+            for which in (guests, "m.scheduled")
+            for line in self._newest(which, limit)
+        ]
+        return sorted(lines, key=lambda line: line.sent_at, reverse=True)[:limit]
+
+    def _newest(self, which: str, limit: int) -> list[MessageLine]:
+        rows = self._db.read(
+            f"""
             SELECT m.id, m.thread_id, m.turn_id, m.sender, m.body, m.sent_at,
-                   t.status AS turn_status, t.reason AS turn_reason,
+                   m.scheduled, t.status AS turn_status, t.reason AS turn_reason,
                    h.reason AS thread_reason, o.id AS outbox_id,
                    o.status AS reply_status, o.last_error AS reply_reason
             FROM messages m JOIN threads h ON h.id = m.thread_id
             LEFT JOIN turns t ON t.id = m.turn_id
             LEFT JOIN queue_outbox o ON o.turn_id = t.id
-            WHERE m.direction = 'inbound' AND m.kind = 'text'
-            ORDER BY m.sent_at DESC, m.position DESC LIMIT :limit
+            WHERE {which} ORDER BY m.sent_at DESC, m.position DESC LIMIT :limit
             """,
             {"limit": limit},
         )
@@ -165,6 +217,11 @@ def in_words(counts: Counts, none: str) -> str:
     return ", ".join(f"{n} {status}" for status, n in sorted(counts.items())) or none
 
 
+def _waiting_trouble(trouble: Trouble) -> Waiting:
+    what = f"conversation {trouble.thread_id} cannot be read: {trouble.sentence}"
+    return Waiting(what, "look at it in Airbnb's inbox", trouble.title)
+
+
 def _waiting_reply(reply: Reply) -> Waiting:
     id_ = reply.id[:SHORT_ID]
     verb = f"retry {id_} (or cancel {id_})"
@@ -184,6 +241,7 @@ def _message_line(row: sqlite3.Row) -> MessageLine:
     turn, reply = row["turn_status"], row["reply_status"]
     values = {
         "sent_at": to_time(row["sent_at"]),
+        "scheduled": bool(row["scheduled"]),
         "turn_status": TurnStatus(turn) if turn else None,
         "reply_status": ReplyStatus(reply) if reply else None,
     }

@@ -42,6 +42,7 @@ from airbot.storage.moves import move_turn
 from airbot.storage.moves import reply_from_row
 from airbot.storage.moves import turn_from_row
 from airbot.storage.moves import turn_under_way
+from airbot.storage.scheduled import with_scheduled
 from airbot.storage.troubles import agrees_with_last_look
 from airbot.storage.troubles import clear_trouble
 from airbot.storage.troubles import known_of
@@ -77,6 +78,7 @@ class Readings:
         if any: it is dropped where the reading speaks against it; see `decide_send`.
         """
         thread_id = reading.thread.id
+        reading = with_scheduled(self._db, reading, rules)
         with self._db.transaction() as tx:
             save_thread(tx, replace(reading.thread, latest_id=None, mark=None), None)
             if row is not None:
@@ -238,7 +240,7 @@ def _case(
     )
     return Case(
         hosted=bool(thread["hosted"]),
-        messages=tuple(message_from_row(row) for row in rows),
+        messages=tuple(_as_counted(message_from_row(row), rules) for row in rows),
         now=site_now,
         rules=rules,
         standing=standing,
@@ -251,6 +253,11 @@ def _case(
         ),
         old_ok=any(row["status"] == "pending" and row["old_ok"] for row in replies),
     )
+
+
+def _as_counted(message: Message, rules: Rules) -> Message:
+    """Where the host wants it so, a scheduled text counts as a person's."""
+    return replace(message, scheduled=message.scheduled and rules.ignores_scheduled)
 
 
 def _standing(row: sqlite3.Row, in_hand: str) -> str:

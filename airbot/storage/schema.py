@@ -198,6 +198,7 @@ CREATE INDEX guest_texts_left ON messages (sent_at, thread_id)
     WHERE direction = 'inbound' AND kind = 'text' AND turn_id IS NULL;
 CREATE INDEX host_texts ON messages (sent_at)
     WHERE direction = 'outbound' AND kind = 'text';
+CREATE INDEX scheduled_texts ON messages (sent_at, position) WHERE scheduled;
 
 ALTER TABLE queue_outbox ADD COLUMN known_to INTEGER;  -- messages.number before a press
 ALTER TABLE queue_outbox ADD COLUMN named TEXT NOT NULL DEFAULT '[]';  -- JSON: ids and
