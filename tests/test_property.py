@@ -9,6 +9,7 @@ A failure prints the shrunk history, and a line that replays it.
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import tempfile
@@ -18,6 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextlib import suppress
 from dataclasses import dataclass
+from dataclasses import replace
 from datetime import UTC
 from datetime import datetime
 from datetime import timedelta
@@ -46,10 +48,15 @@ from airbot.exceptions import SiteError
 from airbot.exceptions import SiteUnavailable
 from airbot.exceptions import StorageError
 from airbot.exceptions import ThreadNotShown
+from airbot.exceptions import VerbRefused
+from airbot.models import InboxPage
 from airbot.models import Question
 from airbot.models import Reading
+from airbot.policy import proof
 from airbot.sandbox.demo import sandbox_config
 from airbot.sandbox.site import AirbnbSite
+from airbot.sandbox.trouble import HeldBack
+from airbot.sandbox.trouble import Interruption
 from airbot.sandbox.world import Message
 from airbot.sandbox.world import Thread
 from airbot.send import Sender
@@ -89,7 +96,18 @@ class Mishap:
         return step == self.step and when == ("after" if self.late else "before")
 
 
-PEOPLE = ("guest", "host", "scheduled", "callback", "edit", "unsend")
+VERBS = ("retry", "cancel", "resolve", "ask again")
+PEOPLE = ("guest", "host", "scheduled", "callback", "edit", "unsend", *VERBS)
+SICK: tuple[dict[str, Any], ...] = (
+    {},
+    {},
+    {"api_status": 500},
+    {"api_errors": "data"},
+    {"api_errors": "field"},
+    {"composer": "none"},
+    {"send_disabled_for": "Reply"},
+    {"interruption": Interruption("dialog", "typed", times=1)},
+)
 mishaps = st.one_of(
     st.none(),
     st.builds(
@@ -104,7 +122,7 @@ mishaps = st.one_of(
         st.sampled_from(STEPS),
         st.integers(0, 1),
         st.booleans(),
-        st.sampled_from(("die", "site", "login", "slow", *PEOPLE)),
+        st.sampled_from(("die", "site", "bug", "login", "slow", *PEOPLE)),
     ),
     st.builds(
         Mishap,
@@ -162,18 +180,26 @@ class Witness(FakeAirbnb):
         self.machine.loaded(reading)
         return reading
 
-    def _reading(self, thread: Thread) -> Reading:
-        self.machine.shown(thread)
-        return super()._reading(thread)
+    def _page(self, cursor: str | None) -> InboxPage:
+        page = super()._page(cursor)
+        for row in page.threads:
+            self.machine.seen.add(row.latest_id or "")
+        return page
 
-    def _post(self, text: str) -> None:
+    def _reading(self, thread: Thread, limit: int = 50) -> Reading:
+        reading = super()._reading(thread, limit)
+        self.machine.shown(thread, reading)
+        return reading
+
+    def _post(self, text: str) -> Message | None:
         if self.site.trouble.send == "late":
             self.machine.hold(self._thread(self.standing or ""), text)
-            return
+            return None
         self.machine.at("post", "before")
-        super()._post(text)
+        message = super()._post(text)
         self.machine.posted(self.machine.last_pressed)
         self.machine.at("post", "after")
+        return message
 
 
 class Promises(RuleBasedStateMachine):
@@ -205,6 +231,7 @@ class Promises(RuleBasedStateMachine):
         self.presses = defaultdict(list)  # a reply's text: when, the trouble, readings
         self.loads: list[tuple[datetime, bool, set[str]]] = []
         self.last_look: dict[str, tuple[datetime, list[Message]]] = {}
+        self.seen: set[str] = set()  # the messages that any answer has shown
         self.last_pressed = ""
         self.ours: dict[str, str] = {}  # a message of ours on the site: its reply
         self.held: list[tuple[float, Thread, str]] = []  # posts that land late
@@ -253,7 +280,7 @@ class Promises(RuleBasedStateMachine):
     def _run(self, job: Callable[[], object], mishap: Mishap | None) -> None:
         self.mishap = mishap
         try:
-            with suppress(SiteError, StorageError):
+            with suppress(SiteError, StorageError, KeyError):
                 job()
         except Died:
             self._restart()
@@ -281,6 +308,8 @@ class Promises(RuleBasedStateMachine):
             return
         if what == "site":
             raise SiteUnavailable("timed out")
+        if what == "bug":
+            raise KeyError("nobody foresaw this")
         if what == "login":
             raise LoginRequired("Airbnb asks for a login")
         if what == "not typed":
@@ -300,15 +329,18 @@ class Promises(RuleBasedStateMachine):
             self._advance(40)
         elif what in ("edit", "unsend"):
             self._change(0, what)
+        elif what in VERBS:
+            self._verb(0, what)
 
     # People
 
     @initialize()
     def a_guest_waits(self) -> None:
         self.threads = [
-            self.site.add_thread("Maya", coguests=["Liv"]),
+            self.site.add_thread("Maya", coguests=["Liv"], cohosts=["Noor"]),
             self.site.add_thread("Kenji"),
         ]
+        (self.cohost,) = self.threads[0].with_role("CO_HOST")
         self._guest(self.threads[0])
 
     def _number(self) -> int:
@@ -480,14 +512,84 @@ class Promises(RuleBasedStateMachine):
 
     @rule(
         send=st.sampled_from(
-            [None, "swallow", "rewrite", "refuse", "no_request", "late"]
+            [None, "swallow", "rewrite", "hide", "refuse", "no_request", "late"]
         ),
         times=st.sampled_from([1, 1, 2, None]),
+        names=st.sampled_from([None, "uuid", "nothing"]),
+        placeholder=st.sampled_from(
+            [None, "(masqué par Airbnb)", "【Airbnbで非表示】"]
+        ),
+        cohost=st.booleans(),
     )
-    def send_trouble(self, send: str | None, times: int | None) -> None:
+    def send_trouble(
+        self,
+        send: str | None,
+        times: int | None,
+        names: str | None,
+        placeholder: str | None,
+        cohost: bool,
+    ) -> None:
+        """What the site makes of a post, what it says of it, and under whose account."""
+        trouble = self.site.trouble
         # "late" is asked for by name when the post lands, so it is not counted.
-        self.site.trouble.send = send
-        self.site.trouble.send_times = None if send == "late" else times
+        trouble.send, trouble.send_times = send, None if send == "late" else times
+        trouble.send_names, trouble.placeholder = names, placeholder
+        trouble.send_as = self.cohost if cohost else None
+
+    @rule(
+        other=st.booleans(),
+        held=st.sampled_from(
+            [None, HeldBack(1), HeldBack(2), HeldBack(), HeldBack(1, has_newer=True)]
+        ),
+        times=st.sampled_from([1, 3, None]),
+        sick=st.sampled_from(SICK),
+    )
+    def a_conversation_is_sick(
+        self,
+        other: bool,
+        held: HeldBack | None,
+        times: int | None,
+        sick: dict[str, Any],
+    ) -> None:
+        """Its answers lag behind its row, or it cannot be read or typed into."""
+        held = replace(held, times=times, done=0) if held else None
+        self.site.thread_trouble(self.threads[other], held_back=held, **sick)
+
+    # A person's verbs, at any moment
+
+    def _verb(self, number: int, verb: str) -> None:
+        rows = self._rows()
+        if not rows:
+            return
+        row = rows[-1 - number % len(rows)]
+        desk, now, text = self.storage.desk, self.clock(), row["message"]
+        oldest = now - timedelta(seconds=MAX_AGE_S)
+        if any(text == held for _, _, held in self.held):
+            return  # who looks now, is wrong a minute later
+        with suppress(VerbRefused):
+            if verb == "resolve":
+                desk.resolve_reply(row["id"], text in self.ours.values(), now)
+            elif verb == "cancel":
+                desk.cancel_reply(row["id"], now)
+            elif verb == "retry":
+                desk.retry_reply(row["id"], oldest, False, now)
+                self.presses[text].clear()
+            elif row["turn_id"]:
+                desk.retry_turn(row["turn_id"], oldest, now)
+
+    @rule(number=numbers, verb=st.sampled_from(VERBS))
+    def a_person_decides(self, number: int, verb: str) -> None:
+        self._verb(number, verb)
+
+    @rule(number=numbers, mishap=mishaps)
+    def a_person_asks_again(self, number: int, mishap: Mishap | None) -> None:
+        turns = self.storage.db.read("SELECT id FROM turns ORDER BY rowid")
+        if turns:
+            oldest = self.clock() - timedelta(seconds=MAX_AGE_S)
+            turn_id = turns[-1 - number % len(turns)]["id"]
+            with suppress(VerbRefused):
+                self.storage.desk.retry_turn(turn_id, oldest, self.clock())
+        self._run(self.syncer.run, mishap)
 
     @rule(out=st.booleans())
     def logged_out(self, out: bool) -> None:
@@ -500,10 +602,13 @@ class Promises(RuleBasedStateMachine):
     # What the model sees
 
     def loaded(self, reading: Reading) -> None:
-        whole = reading.complete and not reading.sending
-        self.loads.append((self.clock(), whole, {m.id for m in reading.messages}))
+        (thread,) = (t for t in self.threads if t.id == reading.thread.id)
+        newest = self.site.messages(thread)[-1].id
+        whole = reading.complete and not reading.sending and newest in reading.ids
+        self.loads.append((self.clock(), whole, set(reading.ids)))
 
-    def shown(self, thread: Thread) -> None:
+    def shown(self, thread: Thread, reading: Reading) -> None:
+        self.seen.update(reading.ids)
         self.last_look[thread.id] = (self.clock(), list(self.site.messages(thread)))
 
     def pressed(self, text: str, thread_id: str) -> None:
@@ -527,8 +632,6 @@ class Promises(RuleBasedStateMachine):
             when for when, whole, ids in self.loads[loads:] if whole and not ours & ids
         ]
         assert not ours, "pressed again although it stands there"
-        if met == "no_request" and counting:
-            return
         apart = counting[-1] - counting[0] if counting else timedelta(0)
         assert apart >= timedelta(seconds=SETTLE_S), f"pressed again after {counting}"
 
@@ -537,7 +640,7 @@ class Promises(RuleBasedStateMachine):
         above = False
         for message in messages:
             above = above or message.id in self.covers[text]
-            person = self._is_persons(message)
+            person = self._is_persons(message) and message.id in self.seen
             assert not (above and person), "a person had answered before the press"
 
     def _is_young(self, text: str, thread_id: str) -> None:
@@ -548,7 +651,8 @@ class Promises(RuleBasedStateMachine):
 
     def _is_persons(self, message: Message) -> bool:
         host_side = message.thread.role_of(message.account) in ("HOST", "CO_HOST")
-        return host_side and message.kind == "text" and message.id not in self.ours
+        answers = message.kind in ("text", "photo") and not message.deleted
+        return host_side and answers and message.id not in self.ours
 
     def _guest_texts(self, thread: Thread) -> list[Message]:
         """Those that are not unsent."""
@@ -588,7 +692,7 @@ class Promises(RuleBasedStateMachine):
             message = standing.get(text)
             if status == "sent":
                 assert message is not None, "sent, and it does not stand there"
-                changed = row["last_error"] == "the site changed the text"
+                changed = row["last_error"] == proof.CHANGED
                 told = row["last_error"] == "a person said: sent"
                 assert changed or told or message.text == text
                 assert told or row["site_message_id"] == message.id
@@ -620,6 +724,9 @@ class Promises(RuleBasedStateMachine):
     def _drain(self) -> None:
         """All trouble is over, nobody writes any more, and the cycles go on."""
         self.site.clear_trouble()
+        for thread in self.threads:
+            self.site.thread_trouble(thread)
+        self.airbnb.incomplete = self.airbnb.sending = False
         self._restart()
         self.how = "reply"
         for cycle in range(DRAIN_CYCLES):
@@ -657,7 +764,7 @@ class Promises(RuleBasedStateMachine):
         self.a_turn_has_one_reply()
         told = self.storage.db.read("""
             SELECT m.id, t.status, t.reason, h.reason AS thread_reason,
-                   o.status AS reply
+                   o.status AS reply, o.last_error AS reply_reason
             FROM messages m JOIN threads h ON h.id = m.thread_id
             LEFT JOIN turns t ON t.id = m.turn_id
             LEFT JOIN queue_outbox o ON o.turn_id = t.id
@@ -683,15 +790,18 @@ class Promises(RuleBasedStateMachine):
             return
         if row["status"] is None or row["status"] == "expired":
             assert too_old, f"nobody was asked: {said}"
+        elif row["status"] == "superseded":
+            assert too_old, f"left out of the longer turn: {said}"
         elif row["status"] == "answered":
-            assert row["reply"] == "failed", f"nobody answered: {said}"
+            by_a_person = "a person said: cancel" == row["reply_reason"]
+            assert row["reply"] == "failed" or by_a_person, f"nobody answered: {said}"
         else:
             assert row["status"] in ("ignored", "failed"), f"given up: {said}"
 
 
 TestPromises = Promises.TestCase
 TestPromises.settings = settings(
-    max_examples=200,
+    max_examples=int(os.environ.get("HISTORIES", "200")),
     stateful_step_count=25,
     deadline=None,
     print_blob=True,

@@ -186,11 +186,10 @@ def _decide_with_turn(case: Case, turn: Turn, texts: tuple[Message, ...]) -> Dec
             return Decision(reason, TurnStatus.TAKEN_OVER)
         return _open(case, texts, TurnStatus.TAKEN_OVER, reason)
     texts = tuple(t for t in texts if t in listed or _is_young(case, t))
+    if case.rules.is_too_old(turn.newest_at, case.now) and not case.old_ok:
+        return _expire(case, tuple(text for text in texts if text not in listed))
     if fingerprint(listed) != turn.fingerprint and not case.claimed:
         return _rebuild(case, turn, texts)
-    if case.rules.is_too_old(turn.newest_at, case.now) and not case.old_ok:
-        newer = texts if texts != listed else ()
-        return _expire(case, newer)
     if texts != listed:
         return _lengthen(case, turn, texts)
     return Decision("the turn is as it was")

@@ -16,7 +16,6 @@ from airbot.models import ReplyStatus
 from airbot.models import Turn
 from airbot.models import TurnStatus
 from airbot.policy import verbs
-from airbot.policy.proof import normalise
 from airbot.policy.states import By
 from airbot.storage.database import Database
 from airbot.storage.database import Transaction
@@ -25,6 +24,7 @@ from airbot.storage.moves import move_turn
 from airbot.storage.moves import reply_from_row
 from airbot.storage.moves import turn_from_row
 from airbot.storage.moves import turn_under_way
+from airbot.storage.readings import stands_as
 
 RETRY = "a person said: retry"
 
@@ -118,7 +118,7 @@ class Desk:
             reply = reply_from_row(_one(tx, "queue_outbox", id_))
             _refuse(why_not(reply))
             # Known as ours, it is not taken for a person's answer to later texts.
-            found = _stands_as(tx, reply) if to == ReplyStatus.SENT else None
+            found = stands_as(tx, reply) if to == ReplyStatus.SENT else None
             return _moved(tx, reply, to, reason, now, parked=0, site_message_id=found)
 
 
@@ -160,25 +160,6 @@ def _other_under_way(tx: Transaction, turn: Turn | None) -> bool:
 
 def _reopen(tx: Transaction, turn: Turn, now: datetime) -> None:
     move_turn(tx, turn.id, TurnStatus.ANSWERED, By.PERSON, RETRY, now)
-
-
-def _stands_as(tx: Transaction, reply: Reply) -> str | None:
-    """A message that is new since the press and says what the reply says."""
-    rows = tx.execute(
-        """
-        SELECT m.id, m.body FROM messages m
-        JOIN queue_outbox o ON o.id = :id AND o.thread_id = m.thread_id
-        WHERE m.direction = 'outbound' AND m.kind = 'text'
-            AND m.number > COALESCE(o.known_to, 0)
-            AND m.id NOT IN (SELECT site_message_id FROM queue_outbox
-                             WHERE site_message_id IS NOT NULL)
-        ORDER BY m.position
-        """,
-        {"id": reply.id},
-    )
-    wanted = normalise(reply.message)
-    same = (row["id"] for row in rows if normalise(row["body"]) == wanted)
-    return next(same, None)
 
 
 def _moved(

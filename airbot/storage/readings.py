@@ -27,6 +27,7 @@ from airbot.models import TurnStatus
 from airbot.models import fingerprint
 from airbot.policy import turns
 from airbot.policy import whole
+from airbot.policy.proof import normalise
 from airbot.policy.rules import Rules
 from airbot.policy.states import UNSETTLED
 from airbot.policy.states import By
@@ -87,9 +88,11 @@ class Readings:
             lack = self._lacking(tx, reading, now)
             new_texts = save_messages(tx, thread_id, reading.messages, now)
             if lack is not None:
+                new_texts += _save_newest(tx, row, now)
                 lacks = note_trouble(tx, thread_id, lack, now)
                 return TakenIn(new_texts, lack, False, whole=False, trouble=lacks)
             trouble = _note_odd(tx, reading, mark, now)
+            _know_our_own(tx, thread_id)
             decision = _review(
                 tx, thread_id, reading.site_time, rules, now, reply, claimed
             )
@@ -144,6 +147,54 @@ class Readings:
         for row in left:
             with self._db.transaction() as tx:
                 _review(tx, row["thread_id"], site_now, rules, now)
+
+
+def _know_our_own(tx: Transaction, thread_id: str) -> None:
+    """A person said "sent" of a reply that nobody had read: here it may stand.
+
+    Not known as ours, it would be taken for a person's answer to later texts.
+    """
+    rows = tx.execute(
+        """
+        SELECT * FROM queue_outbox WHERE thread_id = :id AND status = 'sent'
+            AND site_message_id IS NULL AND send_started_at IS NOT NULL
+        """,
+        {"id": thread_id},
+    )
+    for reply in map(reply_from_row, rows):
+        tx.execute(
+            "UPDATE queue_outbox SET site_message_id = :found WHERE id = :id",
+            {"found": stands_as(tx, reply), "id": reply.id},
+        )
+
+
+def stands_as(tx: Transaction, reply: Reply) -> str | None:
+    """A message that is new since the press, and that is the reply."""
+    rows = tx.execute(
+        """
+        SELECT m.id, m.body FROM messages m
+        WHERE m.thread_id = :thread_id AND m.number > :known_to
+            AND m.direction = 'outbound' AND m.kind = 'text'
+            AND m.id NOT IN (SELECT site_message_id FROM queue_outbox
+                             WHERE site_message_id IS NOT NULL)
+        ORDER BY m.position
+        """,
+        {"thread_id": reply.thread_id, "known_to": reply.known_to or 0},
+    )
+    wanted = normalise(reply.message)
+    same = (
+        row["id"]
+        for row in rows
+        if row["id"] in reply.named or normalise(row["body"]) == wanted
+    )
+    return next(same, None)
+
+
+def _save_newest(tx: Transaction, row: Thread | None, now: datetime) -> int:
+    """What the list's row shows of a conversation that is not read whole."""
+    if row is None or row.latest is None:
+        return 0
+    return save_messages(tx, row.id, (row.latest,), now)
 
 
 def _with_known_roles(tx: Transaction, reading: Reading) -> Reading:

@@ -24,6 +24,7 @@ from bench import queues  # noqa: E402
 from bench import remote  # noqa: E402
 from bench import sending  # noqa: E402
 from bench import settling  # noqa: E402
+from bench import sick  # noqa: E402
 from bench import webhook  # noqa: E402
 from bench.table import Figure  # noqa: E402
 
@@ -31,6 +32,7 @@ MEASURES = {
     "cycle": cycle.measure,
     "sending": sending.measure,
     "settling": settling.measure,
+    "sick": sick.measure,
     "webhook": webhook.measure,
     "queues": queues.measure,
     "idle": idle.measure,
