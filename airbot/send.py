@@ -22,6 +22,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -35,6 +37,7 @@ from airbot.exceptions import SiteError
 from airbot.exceptions import ThreadError
 from airbot.exceptions import ThreadNotShown
 from airbot.exceptions import ThreadTroubled
+from airbot.exceptions import Unforeseen
 from airbot.exceptions import one_conversation
 from airbot.models import PressOutcome
 from airbot.models import Reading
@@ -55,6 +58,7 @@ logger = logging.getLogger(__name__)
 
 STEPS = ("read", "open", "type")  # what it takes to type a reply
 SLOWEST_LOOK = timedelta(minutes=15)  # at a reply that no reading decides
+SET_ASIDE = timedelta(minutes=15)
 
 
 class _NotWhole(ThreadError):
@@ -105,10 +109,20 @@ class Sender:
         """Deal with the next reply that is due; False when none is."""
         if (reply := self._claim()) is None:
             return False
-        with self._site.one_browser():
+        with self._site.one_browser(), self._alone(reply):
             if pressed := self._go_to_the_boundary(reply):
                 self._press(pressed)
         return True
+
+    @contextmanager
+    def _alone(self, reply: Reply) -> Iterator[None]:
+        """What nobody foresaw at one reply keeps no other waiting."""
+        try:
+            with one_conversation():
+                yield
+        except Unforeseen as e:
+            found = self._outbox.set_aside(reply.id, str(e), self._now(), SET_ASIDE)
+            logger.error("reply %s is %s: %s", reply.id[:8], found, e)
 
     def _claim(self) -> Reply | None:
         while True:
@@ -137,7 +151,7 @@ class Sender:
         reply = self._outbox.next_unsettled(self._now())
         if reply is None:
             return False
-        with self._site.one_browser():
+        with self._site.one_browser(), self._alone(reply):
             self._prove(reply, _remembered(reply))
         return True
 

@@ -115,9 +115,14 @@ class Syncer:
         return result
 
     def _review_left(self) -> None:
-        now = self._now()
+        now, readings = self._now(), self._storage.readings
         site_now = self._storage.session.get().site_time(now)
-        self._storage.readings.review_left(site_now, self._rules, now)
+        for id_ in readings.left(site_now, self._rules):
+            try:
+                with one_conversation():
+                    readings.review(id_, site_now, self._rules, now)
+            except ThreadError as e:
+                _tell_trouble(self._storage.troubles.again(id_, str(e), now))
 
     # The list
 

@@ -54,7 +54,7 @@ AFTER = (
     # SYNC
     "session.set_walk_finished",
     "site.ask_thread",
-    "readings.review_left",
+    "readings.left",
     "readings.take_in",
     "session.add_cycle",
     # ASK

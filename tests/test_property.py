@@ -529,7 +529,7 @@ class Promises(RuleBasedStateMachine):
         placeholder: str | None,
         cohost: bool,
     ) -> None:
-        """What the site makes of a post, what it says of it, and under whose account."""
+        """What the site makes of a post, says of it, and under whose account."""
         trouble = self.site.trouble
         # "late" is asked for by name when the post lands, so it is not counted.
         trouble.send, trouble.send_times = send, None if send == "late" else times

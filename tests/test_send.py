@@ -26,6 +26,7 @@ from airbot.exceptions import SiteUnavailable
 from airbot.exceptions import SlowDown
 from airbot.exceptions import StorageError
 from airbot.exceptions import ThreadNotShown
+from airbot.models import Reply
 from airbot.models import TurnStatus
 from airbot.policy import proof
 from airbot.sandbox.site import AirbnbSite
@@ -954,3 +955,48 @@ def test_as_another_account_an_unknown_conversation_is_no_failure(desk: Desk) ->
         desk.later(0)
     (row,) = desk.storage.outbox.with_status("pending")
     assert row.thread_id == missing
+
+
+@pytest.mark.parametrize("room", ["before", "start_press", "press_seen", "conclude"])
+def test_a_fault_of_ours_at_one_reply_keeps_no_other_waiting(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, room: str
+) -> None:
+    desk.queue(REPLY)
+    first = desk.reply_id
+    real = getattr(desk.storage.outbox, room)
+
+    def faulty(reply: Reply, *values: Any) -> Any:
+        if reply.id == first:
+            raise KeyError(CANARY)
+        return real(reply, *values)
+
+    monkeypatch.setattr(desk.storage.outbox, room, faulty)
+    desk.thread = desk.site.add_thread("Kenji")
+    desk.queue("You are welcome.")
+    assert desk.later(0).status == "sent"
+    left = desk.storage.outbox.get(first)
+    assert left and left.status == ("pending" if room == "start_press" else "uncertain")
+    assert left.last_error and "please report this" in left.last_error
+    assert CANARY not in left.last_error
+    monkeypatch.undo()
+    desk.reply_id = first
+    assert desk.later(901).status == "sent"
+
+
+def test_a_fault_of_ours_in_one_conversation_does_not_stop_the_reading(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.queue(REPLY)
+    desk.site.trouble.send = "swallow"
+    desk.later(0)
+    desk.guest("Hello?")
+    desk.syncer.run()  # put off: a reply is not settled yet
+
+    def faulty(*_: object) -> None:
+        raise KeyError(CANARY)
+
+    monkeypatch.setattr(desk.storage.readings, "review", faulty)
+    other = desk.site.add_thread("Kenji")
+    desk.site.guest_writes(other, "Is there a bus?")
+    desk.syncer.run()
+    assert desk.storage.turns.newest(other.id) is not None

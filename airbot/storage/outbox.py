@@ -35,6 +35,7 @@ from airbot.policy.proof import Before
 from airbot.policy.proof import Verdict
 from airbot.policy.rules import Rules
 from airbot.policy.states import DONE
+from airbot.policy.states import UNSETTLED
 from airbot.policy.states import By
 from airbot.storage.database import Database
 from airbot.storage.database import Transaction
@@ -239,11 +240,37 @@ class Outbox:
         left = self.with_status(ReplyStatus.PROCESSING)
         with self._db.transaction() as tx:
             for reply in left:
-                to, when = ReplyStatus.PENDING, "before Send was pressed"
-                if reply.send_started_at is not None:
-                    to, when = ReplyStatus.UNCERTAIN, "after Send may have been pressed"
-                move_reply(tx, reply, to, By.AIRBOT, f"airbot ended {when}", now)
+                when = (
+                    "after Send may have been"
+                    if _is_pressed(reply)
+                    else "before Send was"
+                )
+                to, by, reason = (
+                    _left_as(reply),
+                    By.AIRBOT,
+                    f"airbot ended {when} pressed",
+                )
+                move_reply(tx, reply, to, by, reason, now)
         return len(left)
+
+    def set_aside(
+        self, reply_id: str, reason: str, now: datetime, wait: timedelta
+    ) -> ReplyStatus:
+        """A fault of ours was met at this reply: it is tried, or read, again later."""
+        with self._db.transaction() as tx:
+            (row,) = tx.execute(
+                "SELECT * FROM queue_outbox WHERE id = :id", {"id": reply_id}
+            )
+            reply = reply_from_row(row)
+            if reply.status in UNSETTLED:
+                to, attempts = _left_as(reply), reply.attempts + (
+                    not _is_pressed(reply)
+                )
+                move_reply(
+                    tx, reply, to, By.AIRBOT, reason, now, now + wait, attempts=attempts
+                )
+                return to
+        return reply.status
 
     def before(self, reply: Reply) -> Before:
         """What was known of the conversation when Send was pressed."""
@@ -263,6 +290,15 @@ class Outbox:
             frozenset(row["id"] for row in known),
             frozenset(row["site_message_id"] for row in taken),
         )
+
+
+def _is_pressed(reply: Reply) -> bool:
+    return reply.send_started_at is not None
+
+
+def _left_as(reply: Reply) -> ReplyStatus:
+    """What a reply in hand is when nothing more is known of it."""
+    return ReplyStatus.UNCERTAIN if _is_pressed(reply) else ReplyStatus.PENDING
 
 
 def _enqueue(

@@ -122,8 +122,8 @@ class Readings:
         note_vanished(tx, reading.thread.id, whole.vanished(reading, known))
         return None
 
-    def review_left(self, site_now: datetime, rules: Rules, now: datetime) -> None:
-        """Decide again where a guest text was put off.
+    def left(self, site_now: datetime, rules: Rules) -> list[str]:
+        """The threads in which a guest text was put off: to be reviewed again.
 
         A text that came while a reply was on its way is in no turn, and its row of the
         list is marked as seen: when that reply or turn has ended without a reading,
@@ -144,9 +144,14 @@ class Readings:
             """,
             {"since": to_text(site_now - rules.max_age - LEFT_LOOKED_AT)},
         )
-        for row in left:
-            with self._db.transaction() as tx:
-                _review(tx, row["thread_id"], site_now, rules, now)
+        return [row["thread_id"] for row in left]
+
+    def review(
+        self, thread_id: str, site_now: datetime, rules: Rules, now: datetime
+    ) -> None:
+        """Decide about a thread again, without a new reading."""
+        with self._db.transaction() as tx:
+            _review(tx, thread_id, site_now, rules, now)
 
 
 def _know_our_own(tx: Transaction, thread_id: str) -> None:
