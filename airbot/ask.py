@@ -52,7 +52,9 @@ class Asker:
     def ask_one(self) -> bool:
         """Ask about the next turn that is due; False when none is."""
         now = self._now()
-        site_now = self._storage.session.get().site_time(now)
+        site_now = self._storage.session.site_now(now)
+        if site_now is None:
+            return False  # how old a turn is, is not known until the next reading
         if expired := self._storage.turns.expire(now, site_now, self._rules):
             logger.info("%d turns are too old to be answered", expired)
         again_at = now + timedelta(seconds=self._config.ai.answer_within_sec)

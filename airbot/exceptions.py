@@ -32,6 +32,11 @@ class StorageError(AirbotError):
     """The database cannot be read or written now (disk full, locked, damaged)."""
 
 
+class DatabaseGone(StorageError):
+    """The file was deleted or replaced while it was open: nothing that is written to
+    it is kept."""
+
+
 class WrongDatabase(StorageError):
     """The file is a newer airbot's, another program's, or damaged: not to be used."""
 

@@ -89,12 +89,14 @@ class Sender:
         self._look_again = timedelta(seconds=config.send.interval_sec)
         self._now = now
         self._blame = Blame()
+        self._settled: set[str] = set()  # in this run
         self._full: set[str] = set()  # the hours that were said to be full
         self._proven_in: str | None = None  # where the last proof has left the page
 
     def run(self, stopping: Callable[[], bool] = lambda: False) -> Dealt:
         """Settle and send all that is due; how many replies were dealt with."""
         self._recover()
+        self._settled.clear()
         done = 0
         while not stopping() and (self.settle_one() or self.send_one()):
             done += 1
@@ -127,7 +129,7 @@ class Sender:
     def _claim(self) -> Reply | None:
         while True:
             now = self._now()
-            site_now = self._storage.session.get().site_time(now)
+            site_now = self._storage.session.site_now(now)
             claimed = self._outbox.claim_next(now, site_now, self._rules)
             if not isinstance(claimed, PutOff):
                 break
@@ -149,8 +151,9 @@ class Sender:
     def settle_one(self) -> bool:
         """Read the thread of an uncertain reply once more; False when none is due."""
         reply = self._outbox.next_unsettled(self._now())
-        if reply is None:
-            return False
+        if reply is None or reply.id in self._settled:
+            return False  # once in a run, whatever a clock says
+        self._settled.add(reply.id)
         with self._site.one_browser(), self._alone(reply):
             self._prove(reply, _remembered(reply))
         return True
@@ -391,7 +394,7 @@ class Sender:
             return now
         if verdict.absent:
             apart = proof.proof_after(reply, self._rules.settle_after)
-            return (reply.first_absent_at or now) + apart
+            return proof.first_absent(reply, now) + apart
         since = now - (reply.send_started_at or now)
         slowly = since > proof.LATE_READING  # by now no reading proves absence
         return now + (min(SLOWEST_LOOK, since / 4) if slowly else self._look_again)

@@ -36,6 +36,7 @@ from airbot.policy.blame import Blame
 from airbot.policy.pace import is_due
 from airbot.policy.rules import Rules
 from airbot.storage import Storage
+from airbot.storage.session import CLOCK_MOVES_S
 
 logger = logging.getLogger(__name__)
 
@@ -85,7 +86,6 @@ class Syncer:
     def run(self, between_threads: Callable[[], None] = lambda: None) -> SyncResult:
         """Read what is new. `between_threads` is called after each thread."""
         result = SyncResult()
-        self._review_left()
         seen = self._storage.inbox.seen_marks()
         met: set[str] = set()  # priority rows come again on every page
         finished = self._storage.session.walk_finished()
@@ -105,6 +105,7 @@ class Syncer:
             if self._is_far_enough(page, changed, full):
                 break
         self._storage.session.set_walk_finished(True)
+        self._review_left()
         for trouble in self._storage.troubles.all():
             if trouble.thread_id not in met:
                 self._read_again(trouble, result)
@@ -116,7 +117,9 @@ class Syncer:
 
     def _review_left(self) -> None:
         now, readings = self._now(), self._storage.readings
-        site_now = self._storage.session.get().site_time(now)
+        site_now = self._storage.session.site_now(now)
+        if site_now is None:
+            return  # the clock was moved while the list was read: the next time
         for id_ in readings.left(site_now, self._rules):
             try:
                 with one_conversation():
@@ -151,13 +154,11 @@ class Syncer:
             raise LoginRequired("the browser is logged in as another Airbnb account")
 
     def _check_clock(self, page: InboxPage) -> None:
-        offset = (page.site_time - self._now()).total_seconds()
-        known = self._storage.session.get().clock_offset_s
-        if abs(offset - known) > 2:
-            self._storage.session.set_clock_offset(offset)
-            if abs(offset) > CLOCK_WARNING_S:
-                minutes = abs(offset) / 60
-                logger.warning("this machine's clock is off by %.0f minutes", minutes)
+        now = self._now()
+        moved = self._storage.session.measured(page.site_time, now)
+        off = abs((page.site_time - now).total_seconds())
+        if abs(moved) > CLOCK_MOVES_S and off > CLOCK_WARNING_S:
+            logger.warning("this machine's clock is off by %.0f minutes", off / 60)
 
     def _is_far_enough(
         self, page: InboxPage, changed: list[Thread], full: bool

@@ -76,7 +76,7 @@ AFTER = (
     "outbox.conclude",
 )
 # Reached in an account's first life alone.
-FIRST = ("session.set_account", "session.set_clock_offset")
+FIRST = ("session.set_account", "session.measured")
 DURING = tuple(f"during:site.press_send:{ms}" for ms in (1, 30, 80))
 POINTS = (
     tuple(f"before:{step}" for step in BEFORE)

@@ -69,12 +69,20 @@ class Clock:
 
     def __init__(self, site: AirbnbSite) -> None:
         self._site = site
+        self._ahead_s = 0.0  # of our wall clock, before the site's
 
     def __call__(self) -> datetime:
-        return datetime.fromtimestamp(self._site.now(), UTC)
+        return datetime.fromtimestamp(self._site.now() + self._ahead_s, UTC)
+
+    def monotonic(self) -> float:
+        return self._site.now()
 
     def advance(self, seconds: float) -> None:
         self._site.clock_offset_s += seconds
+
+    def jump(self, seconds: float) -> None:
+        """Our wall clock alone is put forward, or back."""
+        self._ahead_s += seconds
 
 
 class FakeAirbnb:
@@ -308,6 +316,7 @@ class Desk:
     ) -> None:
         self.site, self.airbnb, self.storage = site, airbnb, storage
         self.clock = Clock(site)
+        storage.session.monotonic = self.clock.monotonic
         self.rules = Rules.of(config)
         self.syncer = Syncer(storage, airbnb, config, self.clock)
         self.sender = Sender(storage, airbnb, config, self.clock)

@@ -43,6 +43,8 @@ class World:
         self.now = NOW
         self.woken = 0
         self.storage = storage
+        storage.session.monotonic = lambda: self.now.timestamp()
+        storage.session.measured(NOW, NOW)
         self.asker = Asker(
             storage,
             HostAI(ai_url, config.ai.timeout_sec, config.ai.secret),
@@ -350,7 +352,7 @@ def test_an_ai_that_is_silent_for_hours_expires_the_turn(
 
 
 def test_age_is_judged_by_the_sites_clock(world: World, ai: DemoAI) -> None:
-    world.storage.session.set_clock_offset(13 * 3600)
+    world.storage.session.measured(later(13 * 3600), NOW)
     assert not world.ask()
     assert world.turn.status == TurnStatus.EXPIRED
 

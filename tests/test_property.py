@@ -243,6 +243,7 @@ class Promises(RuleBasedStateMachine):
     def _start(self) -> None:
         """A new process on the same file."""
         self.storage = Storage(self.folder / "airbot.db")
+        self.storage.session.monotonic = self.clock.monotonic
         self.storage.db.transaction = self._watched(  # type: ignore[method-assign]
             self.storage.db.transaction
         )

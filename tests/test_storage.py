@@ -1002,7 +1002,7 @@ def test_a_stored_pause_survives_a_restart(
 
 def test_account_clock_and_walk_are_kept(storage: Storage) -> None:
     storage.session.set_account("900")
-    storage.session.set_clock_offset(-12.5)
+    storage.session.measured(later(-12.5), NOW)
     storage.session.set_walk_finished(True)
     again = reopened(storage)
     session = again.session.get()

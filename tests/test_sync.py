@@ -38,6 +38,7 @@ class Inbox:
     ) -> None:
         self.site, self.airbnb, self.storage = site, airbnb, storage
         self.clock = Clock(site)
+        storage.session.monotonic = self.clock.monotonic
         self._make_config = make_config
         self.restart()
 

@@ -37,6 +37,7 @@ from airbot.sync import SyncResult
 
 logger = logging.getLogger("airbot.daemon")
 
+FAILED = 1  # exit code
 ASK_THREADS = 4
 ASK_EVERY_S = 5
 BEAT_EVERY_S = 5
@@ -87,7 +88,7 @@ class Daemon:
             finally:
                 notifier.tell("STOPPING=1")
                 self._end(parts, scheduler)
-        return 0
+        return FAILED if watch.is_lost else 0
 
     def _scheduler(self, parts: Parts, watch: Watch) -> BackgroundScheduler:
         scheduler = BackgroundScheduler(
@@ -177,7 +178,17 @@ class Daemon:
                 for number in range(ASK_THREADS):
                     scheduler.modify_job(f"ask-{number}", next_run_time=utcnow())
             if watch.round():
-                scheduler.wakeup()  # it oversleeps when the clock is put forward
+                self._keep_time(scheduler, watch)
+                if watch.is_lost:
+                    return
+
+    def _keep_time(self, scheduler: BackgroundScheduler, watch: Watch) -> None:
+        """The jobs' next runs are times of the wall clock, which can be moved."""
+        scheduler.wakeup()  # it oversleeps when the clock is put forward
+        if watch.clock_was_moved():
+            logger.warning("this machine's clock was moved: every job starts anew")
+            for job in scheduler.get_jobs():
+                job.modify(next_run_time=utcnow())
 
     def _step_aside(
         self, parts: Parts, scheduler: BackgroundScheduler, watch: Watch

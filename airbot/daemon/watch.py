@@ -10,6 +10,7 @@ from datetime import timedelta
 
 from airbot.daemon.notify import Notifier
 from airbot.daemon.parts import Parts
+from airbot.exceptions import DatabaseGone
 from airbot.exceptions import StorageError
 from airbot.models import utcnow
 
@@ -21,6 +22,7 @@ PRUNE_S = 86_400.0
 # A browser job has a deadline of a minute, and ending a hung browser takes seconds.
 BROWSER_STALE_S = 120.0
 SCHEDULER_STALE_S = 60.0
+CLOCK_JUMP_S = 2.0
 
 
 class Watch:
@@ -36,6 +38,16 @@ class Watch:
         self._round_at = 0.0
         self._repeat_at = 0.0  # a restart says at once what it waits for
         self._prune_at = 0.0
+        self._clock_ahead = self._clock_minus_monotonic()
+        self.is_lost = False  # the database is not where it was opened
+
+    def clock_was_moved(self) -> bool:
+        """Has the wall clock jumped against the monotonic one since the last look?"""
+        before, self._clock_ahead = self._clock_ahead, self._clock_minus_monotonic()
+        return abs(self._clock_ahead - before) > CLOCK_JUMP_S
+
+    def _clock_minus_monotonic(self) -> float:
+        return self._now().timestamp() - time.monotonic()
 
     def beat(self) -> None:
         self._beat_at = time.monotonic()
@@ -46,11 +58,16 @@ class Watch:
             return False
         self._round_at = time.monotonic() + ROUND_S
         try:
+            self._parts.storage.check_place()
             self._notifier.tell(f"STATUS={self._status()}")
             if self._parts.storage.outbox.is_due(self._now()):
                 self._parts.send_wanted.set()
             self._repeat()
             self._prune()
+        except DatabaseGone as e:
+            self.is_lost = True
+            logger.error("%s; airbot ends, and makes a new one when it is started", e)
+            return True
         except StorageError as e:
             # No WATCHDOG=1 without a database: a restart may bring it back.
             self._notifier.tell(f"STATUS={e}")

@@ -167,8 +167,10 @@ def settle(
         return verdict
     pressed_at = reply.send_started_at or now
     if not verdict.absent:
-        return _given_up(verdict) if now - pressed_at > GIVEN_UP_AFTER else verdict
-    first = reply.first_absent_at or now
+        # A press of the future: the clock was put back, and no wait would ever end.
+        late = now - pressed_at > GIVEN_UP_AFTER or pressed_at > now
+        return _given_up(verdict) if late else verdict
+    first = first_absent(reply, now)
     if first - pressed_at > LATE_READING:
         reason = f"{verdict.reason}, ten minutes after the press: no proof either way"
         return replace(verdict, reason=reason, park=True)
@@ -190,6 +192,12 @@ def settle(
 def _given_up(verdict: Verdict) -> Verdict:
     reason = f"{verdict.reason}; an hour without a reading that decides"
     return replace(verdict, reason=reason, park=True)
+
+
+def first_absent(reply: Reply, now: datetime) -> datetime:
+    """When a reading showed nothing first; now, where that is to come yet."""
+    first = reply.first_absent_at
+    return first if first is not None and first <= now else now
 
 
 def proof_after(reply: Reply, settle_after: timedelta) -> timedelta:

@@ -97,6 +97,10 @@ class Storage:
         """Raise WrongDatabase when the file is damaged."""
         self.db.check()
 
+    def check_place(self) -> None:
+        """Raise DatabaseGone when the file is not the one that was opened."""
+        self.db.check_place()
+
     def prune(self, before: datetime) -> int:
         """Forget the threads in which nothing happened since; how many."""
         pruned = self.inbox.prune(before)

@@ -25,6 +25,7 @@ from typing import Generic
 from typing import TypeVar
 from typing import cast
 
+from airbot.exceptions import DatabaseGone
 from airbot.exceptions import StorageError
 from airbot.models import SessionState
 from airbot.models import iso
@@ -74,6 +75,12 @@ class Database(Readable):
                 owner = path.stat()
                 os.fchown(self._lock_fd, owner.st_uid, owner.st_gid)
             self._migrate()
+            self._place = _place_of(path)
+
+    def check_place(self) -> None:
+        """Raise DatabaseGone when the path leads to another file now, or to none."""
+        if _place_of(self.path) != self._place:
+            raise DatabaseGone(f"the database {self.path} was deleted or replaced")
 
     def close(self) -> None:
         super().close()
@@ -228,6 +235,14 @@ class Write(Generic[T]):
         if self._error is not None:
             raise self._error
         return cast(T, self._done)
+
+
+def _place_of(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _step(connection: sqlite3.Connection, number: int) -> None:

@@ -33,6 +33,7 @@ from airbot.policy.pace import SentWithinHour
 from airbot.policy.pace import full_hour
 from airbot.policy.proof import Before
 from airbot.policy.proof import Verdict
+from airbot.policy.proof import first_absent
 from airbot.policy.rules import Rules
 from airbot.policy.states import DONE
 from airbot.policy.states import UNSETTLED
@@ -215,7 +216,7 @@ class Outbox:
         """
         if verdict.status in DONE or verdict.park:
             again_at = None
-        first = reply.first_absent_at or (now if verdict.absent else None)
+        first = first_absent(reply, now) if verdict.absent else reply.first_absent_at
         with self._db.transaction() as tx:
             return move_reply(
                 tx,

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
+import time
+from collections.abc import Callable
 from datetime import datetime
+from datetime import timedelta
+from typing import NamedTuple
 
 from airbot.models import Job
 from airbot.models import Session
@@ -13,12 +17,57 @@ from airbot.storage.database import to_text
 from airbot.storage.database import to_time
 from airbot.storage.database import to_time_or_none
 
+CLOCK_MOVES_S = 2.0  # less is the rounding of a Date header, or NTP at work
+
+
+class _Measured(NamedTuple):
+    """Airbnb's clock minus ours, and when that was measured by both of ours."""
+
+    offset_s: float
+    at: datetime
+    monotonic: float
+
 
 class SessionStore:
     """The session's state, whose account it is, and how Airbnb's clock differs."""
 
-    def __init__(self, db: Database) -> None:
+    def __init__(
+        self, db: Database, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
         self._db = db
+        self.monotonic = monotonic
+        self._measured: _Measured | None = None
+
+    # Airbnb's clock
+
+    def measured(self, site_time: datetime, now: datetime) -> float:
+        """Airbnb's clock was read just now; by how many seconds it has moved since.
+
+        The difference is stored for the commands, which run beside the daemon.
+        """
+        offset_s = (site_time - now).total_seconds()
+        self._measured = _Measured(offset_s, now, self.monotonic())
+        moved = offset_s - self.get().clock_offset_s
+        if abs(moved) > CLOCK_MOVES_S:
+            with self._db.transaction() as tx:
+                tx.execute("UPDATE session SET clock_offset_s = :s", {"s": offset_s})
+        return moved
+
+    def site_now(self, now: datetime) -> datetime | None:
+        """Airbnb's time; None where it is not known: ages are judged later then.
+
+        It is not known before the first reading of a process, nor once our own clock
+        was put forward or back, or the machine has slept: until the next reading.
+        """
+        measured = self._measured
+        if measured is None:
+            return None
+        elapsed = timedelta(seconds=self.monotonic() - measured.monotonic)
+        if abs(now - measured.at - elapsed) > timedelta(seconds=CLOCK_MOVES_S):
+            return None
+        return now + timedelta(seconds=measured.offset_s)
+
+    # How we stand with Airbnb
 
     def get(self) -> Session:
         (row,) = self._db.read("SELECT * FROM session")
@@ -57,10 +106,6 @@ class SessionStore:
     def set_account(self, account_id: str | None) -> None:
         with self._db.transaction() as tx:
             tx.execute("UPDATE session SET account_id = :id", {"id": account_id})
-
-    def set_clock_offset(self, seconds: float) -> None:
-        with self._db.transaction() as tx:
-            tx.execute("UPDATE session SET clock_offset_s = :s", {"s": seconds})
 
     def walk_finished(self) -> bool:
         """Did the last walk down the list reach its end?"""

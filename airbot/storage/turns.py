@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from datetime import datetime
+from datetime import timedelta
 
 from airbot.models import Direction
 from airbot.models import Kind
@@ -14,6 +15,7 @@ from airbot.models import Message
 from airbot.models import Question
 from airbot.models import Turn
 from airbot.models import TurnStatus
+from airbot.policy.pace import BACKOFF_CAP_S
 from airbot.policy.rules import Rules
 from airbot.policy.states import By
 from airbot.storage.database import Database
@@ -22,6 +24,7 @@ from airbot.storage.database import to_time
 from airbot.storage.moves import move_turn
 from airbot.storage.moves import turn_from_row
 
+LONGEST_WAIT = timedelta(seconds=BACKOFF_CAP_S)
 HISTORY = 20  # messages of the thread that the AI is shown
 
 
@@ -70,10 +73,15 @@ class Turns:
             rows = tx.execute(
                 """
                 SELECT * FROM turns WHERE status IN ('new', 'asked')
-                    AND (next_attempt_at IS NULL OR next_attempt_at <= :now)
+                    AND (next_attempt_at IS NULL OR next_attempt_at <= :now
+                         OR next_attempt_at > :never)
                 ORDER BY first_at LIMIT 1
                 """,
-                {"now": to_text(now)},
+                {
+                    "now": to_text(now),
+                    # Further ahead than ever given: a clock went wrong there.
+                    "never": to_text(max(again_at, now + LONGEST_WAIT)),
+                },
             )
             if not rows:
                 return None

@@ -123,9 +123,11 @@ class Callers:
     def _check_age(self, caller: Caller) -> None:
         if caller.turn is None or caller.until is None:
             return
-        site_now = self._storage.session.get().site_time(self._now())
+        site_now = self._storage.session.site_now(self._now())
+        if site_now is None or site_now <= caller.until:
+            return
         # A repeat of what was taken in time is told so, however late it comes.
-        if site_now > caller.until and not self._storage.outbox.of_turn(caller.turn.id):
+        if not self._storage.outbox.of_turn(caller.turn.id):
             raise Refused(401, "the turn is too old to be answered")
 
     def _judge(self, body: bytes, slowed: bool) -> Caller:
