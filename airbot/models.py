@@ -127,11 +127,13 @@ class Odd:
     """A row or a message that could not be understood: where, and its id if it has one.
 
     `path` is the JSON path of what was missed, such as `data.threadData.messageData
-    .messages[3].createdAtMs`.
+    .messages[3].createdAtMs`. `newest`: no text that was understood stands below it, so
+    that it may be a guest's question, or the host's answer.
     """
 
     path: str
     id: str | None = None
+    newest: bool = False
 
 
 @dataclass(frozen=True)

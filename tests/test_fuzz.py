@@ -60,6 +60,7 @@ from airbot.exceptions import ThreadNotShown
 from airbot.models import Direction
 from airbot.models import Kind
 from airbot.models import Message
+from airbot.models import Odd
 from airbot.models import utcnow
 
 SECRET = "whsec_" + base64.b64encode(b"k" * 32).decode()
@@ -495,10 +496,12 @@ def read_answer(answer: Answer) -> str:
         if operation == pages.LIST_QUERY:
             page = shapes.inbox_page(data, OWN, NOW)
             check_threads(page.threads)
+            check_odd(page.odd)
         else:
             reading = shapes.reading(data, THREAD_ID, OWN, NOW)
             check_threads((reading.thread,))
             check_messages(reading.messages)
+            check_odd(reading.odd)
     except SiteChanged as e:
         assert e.missing and len(str(e)) < 200 and "\n" not in str(e)
         return "changed"
@@ -512,8 +515,10 @@ def read_answer(answer: Answer) -> str:
         return _says(
             "420" in answer.text or answer.status >= 400 or _lock(answer), "check"
         )
-    except (LoginRequired, SiteUnavailable):
+    except LoginRequired:
         return _says(answer.status >= 400, "refused")
+    except SiteUnavailable:
+        return _says(answer.status >= 400 or "errors" in answer.text, "refused")
     return "read"
 
 
@@ -529,7 +534,7 @@ def _says(so: bool, word: str) -> str:
 def check_threads(threads: tuple[Any, ...]) -> None:
     for thread in threads:
         assert shapes.thread_number(thread.id).isdigit()
-        assert isinstance(thread.title, str) and isinstance(thread.type, str)
+        assert isinstance(thread.title, str)
         assert thread.own_role is None or isinstance(thread.own_role, str)
         assert thread.mark is None or isinstance(thread.mark, str)
         assert thread.activity_at is None or thread.activity_at.tzinfo is UTC
@@ -537,6 +542,11 @@ def check_threads(threads: tuple[Any, ...]) -> None:
             assert text is None or isinstance(text, str)
         if thread.latest:
             check_messages((thread.latest,))
+
+
+def check_odd(odd: tuple[Odd, ...]) -> None:
+    for one in odd:
+        assert one.path and "please report this" not in one.path
 
 
 def check_messages(messages: tuple[Message, ...]) -> None:

@@ -262,9 +262,9 @@ def parse(text: str) -> Any:
     """
     try:
         data = json.loads(text)
+        return _mended(data) if SURROGATE.search(text) else data
     except (ValueError, RecursionError):
         return None
-    return _mended(data) if SURROGATE.search(text) else data
 
 
 def _mended(data: Any) -> Any:

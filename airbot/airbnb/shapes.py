@@ -10,24 +10,36 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from dataclasses import replace
 from datetime import UTC
 from datetime import datetime
 from typing import Any
 
 from airbot.exceptions import SiteChanged
+from airbot.exceptions import SiteUnavailable
+from airbot.exceptions import ThreadError
 from airbot.exceptions import ThreadNotShown
+from airbot.exceptions import one_conversation
 from airbot.models import InboxPage
 from airbot.models import Kind
 from airbot.models import Message
 from airbot.models import Odd
 from airbot.models import Reading
 from airbot.models import Thread
+from airbot.policy.turns import UNLISTED
 from airbot.policy.turns import is_hosted
 from airbot.policy.turns import whose
 
 THREAD_TYPE = "MessageThread"
 WITHOUT_CONTENT = "a text without content"
+# What errors say beside a conversation that is null and does not come back. Made up:
+# no such answer was seen.
+NOT_THERE = re.compile(r"not.?found|no.?such|permission|forbidden|not.?allowed", re.I)
 Json = Any
 
 
@@ -117,6 +129,40 @@ def _moment(value: Json) -> datetime | None:
     return datetime.fromtimestamp(int(text) / 1000, UTC)
 
 
+@contextmanager
+def _set_aside(path: str, node: Json, odd: list[Odd]) -> Iterator[None]:
+    """One row, person or message that cannot be understood is named, and left out.
+
+    So is one in which the program itself fails: it takes nothing from the others.
+    """
+    id_ = find(node, "id")
+    id_ = id_ if isinstance(id_, str) else None
+    try:
+        with one_conversation():
+            yield
+    except SiteChanged as e:
+        odd.append(Odd(e.missing, id_))
+    except ThreadError as e:
+        odd.append(Odd(f"{path}: {e}", id_))
+
+
+def _check_most(all_: int, odd: list[Odd]) -> None:
+    """One odd row or message is its own trouble; most of them are the site's."""
+    if len(odd) > 1 and 2 * len(odd) > all_:
+        raise SiteChanged(odd[0].path)
+
+
+@contextmanager
+def _errors_told(data: Json) -> Iterator[None]:
+    """What an answer lacks and has errors for is an outage, and no changed site."""
+    try:
+        yield
+    except SiteChanged as e:
+        if find(data, "errors"):
+            raise SiteUnavailable(f"errors in place of {e.missing}") from None
+        raise
+
+
 # The list
 
 
@@ -132,41 +178,39 @@ def inbox_page(data: Json, asked_as: str | None, site_time: datetime) -> InboxPa
 
     A row that cannot be understood is set aside; most of them: the site has changed.
     """
-    inbox, where = _messaging_inbox(data)
-    own_id = _viewer_id(data) or asked_as
-    if own_id is None:
-        raise SiteChanged("the account: data.node.id (Viewer) or variables.userId")
-    main, key = _connection(inbox, where)
-    threads: dict[str, Thread] = {}
-    if isinstance(find(inbox, "priorityItems.edges"), list):
-        _read_rows(inbox["priorityItems"], own_id, f"{where}.priorityItems", threads)
-    odd = _read_rows(main, own_id, f"{where}.{key}", threads)
-    _check_most(len(main["edges"]), odd)
-    return InboxPage(
-        own_id, tuple(threads.values()), _next_cursor(main, where), site_time, odd
-    )
+    with _errors_told(data):
+        inbox, where = _messaging_inbox(data)
+        own_id = _viewer_id(data) or asked_as
+        if own_id is None:
+            raise SiteChanged("the account: data.node.id (Viewer) or variables.userId")
+        main, key = _connection(inbox, where)
+        threads: dict[str, Thread] = {}
+        if isinstance(find(inbox, "priorityItems.edges"), list):
+            items, path = inbox["priorityItems"], f"{where}.priorityItems"
+            _read_rows(items, own_id, path, threads)
+        odd = _read_rows(main, own_id, f"{where}.{key}", threads)
+        _check_most(len(main["edges"]), odd)
+        cursor = _next_cursor(main, f"{where}.{key}")
+    return InboxPage(own_id, tuple(threads.values()), cursor, site_time, tuple(odd))
 
 
 def _read_rows(
     connection: Json, own_id: str, where: str, threads: dict[str, Thread]
-) -> tuple[Odd, ...]:
-    """Put the rows of a connection into `threads`; the odd ones are given back."""
-    odd = []
+) -> list[Odd]:
+    """Put the rows of a connection into `threads`; the odd ones are given back.
+
+    A row whose newest message is not to be seen is both: its mark is not kept.
+    """
+    odd: list[Odd] = []
     for number, edge in enumerate(items_at(connection, "edges", where)):
         path = f"{where}.edges[{number}]"
-        try:
-            thread = thread_from(get(edge, "node", path), own_id, f"{path}.node")
-            threads.setdefault(thread.id, thread)  # priority rows repeat
-        except SiteChanged as e:
-            id_ = find(edge, "node.id")
-            odd.append(Odd(e.missing, id_ if isinstance(id_, str) else None))
-    return tuple(odd)
-
-
-def _check_most(all_: int, odd: tuple[Odd, ...]) -> None:
-    """One odd row or message is its own trouble; most of them are the site's."""
-    if len(odd) > 1 and 2 * len(odd) > all_:
-        raise SiteChanged(odd[0].path)
+        with _set_aside(path, find(edge, "node"), odd):
+            node = get(edge, "node", path)
+            thread = thread_from(node, own_id, f"{path}.node")
+            threads[thread.id] = thread  # priority rows come again in the main list
+            if thread.mark is None and not _is_empty(node):
+                raise SiteChanged(f"{path}.node.messageData.messages")
+    return odd
 
 
 def _messaging_inbox(data: Json) -> tuple[dict[str, Json], str]:
@@ -194,10 +238,9 @@ def _connection(inbox: dict[str, Json], where: str) -> tuple[dict[str, Json], st
 
 
 def _next_cursor(connection: dict[str, Json], where: str) -> str | None:
-    page = get(connection, "pageInfo", where)
-    if not find(page, "hasNextPage"):
+    if not get(connection, "pageInfo.hasNextPage", where):
         return None
-    return text_at(page, "endCursor", f"{where}.pageInfo")
+    return text_at(connection, "pageInfo.endCursor", where)
 
 
 def thread_from(node: Json, own_id: str, where: str) -> Thread:
@@ -230,17 +273,16 @@ def participants(
 
     Service accounts are in no such list.
     """
-    people, odd = {}, []
-    path = f"{where}.participants.edges"
+    people: dict[str, Participant] = {}
+    odd: list[Odd] = []
     edges = find(node, "participants.edges")
     if not isinstance(edges, list):
-        return {}, (Odd(path),)
+        return {}, (Odd(f"{where}.participants.edges"),)
     for number, edge in enumerate(edges):
-        try:
-            person = _participant(get(edge, "node", f"{path}[{number}]"), path)
+        path = f"{where}.participants.edges[{number}]"
+        with _set_aside(path, None, odd):
+            person = _participant(get(edge, "node", path), f"{path}.node")
             people[person.account_id] = person
-        except SiteChanged as e:
-            odd.append(Odd(e.missing))
     return people, tuple(odd)
 
 
@@ -257,7 +299,8 @@ def _standard_text(node: Json, key: str) -> str | None:
     parts = find(node, f"{key}.components")
     if not isinstance(parts, list):
         return None
-    return "".join(str(find(part, "text") or "") for part in parts) or None
+    texts = (find(part, "text") for part in parts)
+    return "".join(text for text in texts if isinstance(text, str)) or None
 
 
 def _tag_value(node: Json, name: str) -> str | None:
@@ -265,7 +308,8 @@ def _tag_value(node: Json, name: str) -> str | None:
     for tag in tags if isinstance(tags, list) else ():
         values = find(tag, "additionalValues")
         if find(tag, "userThreadTagName") == name and isinstance(values, list):
-            return str(values[0]) if values else None
+            first = values[0] if values else None
+            return first if isinstance(first, str) else None
     return None
 
 
@@ -274,12 +318,26 @@ def _full_messages(node: Json) -> list[Json]:
     return messages if isinstance(messages, list) else []
 
 
+def _previews(node: Json) -> list[Json]:
+    edges = find(node, "messages.edges")
+    return edges if isinstance(edges, list) else []
+
+
 def _newest_message(node: Json) -> Json | None:
     """The newest message, whole, or the preview that stands in for it."""
-    if messages := _full_messages(node):
-        return messages[-1]
-    edges = find(node, "messages.edges")
-    return find(edges[-1], "node") if isinstance(edges, list) and edges else None
+    whole = [message for message in _full_messages(node)[-1:] if _has_id(message)]
+    preview = [find(edge, "node") for edge in _previews(node)[-1:]]
+    return next(filter(_has_id, [*whole, *preview]), None)
+
+
+def _has_id(message: Json) -> bool:
+    return isinstance(find(message, "id"), str)
+
+
+def _is_empty(node: Json) -> bool:
+    """Does the row say that nothing was written there yet?"""
+    said = (find(node, "messageData.messages"), find(node, "messages.edges"))
+    return [] in said and all(not items for items in said)
 
 
 def _newest_id(newest: Json | None) -> str | None:
@@ -311,13 +369,10 @@ def _latest(
     node: Json, own_id: str, people: dict[str, Participant], where: str
 ) -> Message | None:
     """The newest message as the row shows it; None where it is not understood."""
-    messages = _full_messages(node)
-    if not messages:
-        return None
-    try:
-        return message_from(messages[-1], own_id, people, where)
-    except SiteChanged:
-        return None
+    for message in _full_messages(node)[-1:]:
+        with _set_aside(where, message, []):
+            return message_from(message, own_id, people, where)
+    return None
 
 
 def lists_threads(data: Json) -> bool:
@@ -342,20 +397,20 @@ def reading(data: Json, thread_id: str, own_id: str, site_time: datetime) -> Rea
 
     A message that cannot be understood is set aside, and so is a text without content.
     """
-    where = "data.threadData"
-    node = find(data, where)
-    if node is None:
-        if "threadData" not in (find(data, "data") or {}):
-            raise SiteChanged(where)
-        raise ThreadNotShown("Airbnb does not show this conversation to this account")
-    if number_of(text_at(node, "id", where), THREAD_TYPE) != thread_number(thread_id):
-        raise SiteChanged("the conversation that was asked for, at data.threadData.id")
-    segment = get(node, "messageData", where)
-    people, odd_people = participants(node, where)
-    items = items_at(segment, "messages", f"{where}.messageData")
-    path = f"{where}.messageData.messages"
-    messages, odd = _read_messages(items, own_id, people, path)
-    _check_most(len(items), odd)
+    with _errors_told(data):
+        node = _thread_data(data)
+        where = "data.threadData"
+        number = number_of(text_at(node, "id", where), THREAD_TYPE)
+        if number != thread_number(thread_id):
+            raise SiteChanged(f"the conversation that was asked for, at {where}.id")
+        segment = get(node, "messageData", where)
+        people, odd_people = participants(node, where)
+        items = items_at(segment, "messages", f"{where}.messageData")
+        path = f"{where}.messageData.messages"
+        messages, odd = _read_messages(items, own_id, people, path)
+        _check_most(len(items), odd)
+    if own_id not in people or any(m.role == UNLISTED for m in messages):
+        odd += odd_people
     return Reading(
         thread=thread_from(node, own_id, where),
         account_id=own_id,
@@ -363,25 +418,39 @@ def reading(data: Json, thread_id: str, own_id: str, site_time: datetime) -> Rea
         complete=segment.get("hasNewer") == "NO",
         site_time=site_time,
         from_start=segment.get("hasOlder") != "YES",
-        odd=odd if own_id in people else odd + odd_people,
+        odd=tuple(odd),
     )
+
+
+def _thread_data(data: Json) -> Json:
+    frame = find(data, "data")
+    node = get(frame, "threadData", "data")
+    if node is not None:
+        return node
+    errors = find(data, "errors")
+    if errors and not NOT_THERE.search(json.dumps(errors)):
+        raise SiteChanged("data.threadData")
+    raise ThreadNotShown("Airbnb does not show this conversation to this account")
 
 
 def _read_messages(
     items: list[Json], own_id: str, people: dict[str, Participant], where: str
-) -> tuple[tuple[Message, ...], tuple[Odd, ...]]:
+) -> tuple[tuple[Message, ...], list[Odd]]:
     messages: dict[str, Message] = {}
-    odd = []
+    odd: list[Odd] = []
+    empty: list[Odd] = []
+    above = 0  # how many of the odd ones stand above a text or an answer
     for number, item in enumerate(items):
         path = f"{where}[{number}]"
-        try:
+        with _set_aside(path, item, odd):
             message = message_from(item, own_id, people, path)
             messages[message.id] = message
             if message.note == WITHOUT_CONTENT:
-                odd.append(Odd(f"{path}.hydratedContent.content", message.id))
-        except SiteChanged as e:
-            odd.append(Odd(e.missing, _newest_id(item)))
-    return tuple(messages.values()), tuple(odd)
+                empty.append(Odd(f"{path}.hydratedContent.content", item["id"]))
+            if message.is_guest_text or message.is_persons_answer:
+                above = len(odd)
+    odd[above:] = [replace(newest, newest=True) for newest in odd[above:]]
+    return tuple(messages.values()), odd + empty
 
 
 def message_from(
