@@ -260,6 +260,16 @@ def test_the_token_names_the_turn(api: Api) -> None:
     assert api.row(said["outbox_id"]).turn_id == turn.id
 
 
+def test_of_what_answers_no_question_twenty_wait_and_no_more(api: Api) -> None:
+    calls = [{**BODY, "conversation_id": str(1_000_000 + n)} for n in range(25)]
+    said = [api.call(body) for body in calls]
+    assert [s.status_code for s in said] == [200] * 20 + [503] * 5
+    refused(said[-1], 503, "too many messages wait already, send this one later")
+    assert api.ok(calls[0])["outbox_id"] == said[0].json()["outbox_id"]
+    assert api.ok(url=api.address_of(api.turn()))["success"]
+    assert api.rows() == 21
+
+
 def test_message_id_names_the_turn(api: Api) -> None:
     turn = api.turn("one")
     api.turn("two")
@@ -557,6 +567,14 @@ def test_a_signed_call_that_comes_again_is_the_first_one(secured: Api) -> None:
     other = sign(secured, {**BODY, "message": "Other words"}, call_id="msg_2")
     assert other.json()["outbox_id"] != first.json()["outbox_id"]
     assert secured.rows() == 2
+
+
+def test_a_signed_call_that_was_one_too_many_may_come_again(secured: Api) -> None:
+    outbox = secured.storage.outbox
+    ids = [outbox.enqueue_without_turn(f"T{n}", "x", "AI", NOW).id for n in range(20)]
+    assert sign(secured).status_code == 503
+    secured.storage.desk.cancel_reply(ids[0], NOW)
+    assert sign(secured).status_code == 200
 
 
 def test_a_repeat_never_answers_a_newer_turn(secured: Api) -> None:

@@ -13,6 +13,7 @@ from airbot.answers import Answers
 from airbot.config import Config
 from airbot.contract.text import ReplyRefused
 from airbot.contract.tokens import CALLBACK_PATH
+from airbot.exceptions import QueueFull
 from airbot.exceptions import StorageError
 from airbot.models import Answered
 from airbot.models import Turn
@@ -90,6 +91,8 @@ class Webhook:
             return self._answers.reply(to, call.message, call.sender, logger, call_id)
         except ReplyRefused as e:
             raise Refused(400, str(e)) from None
+        except QueueFull as e:
+            raise Refused(503, str(e)) from None
 
     def _find_turn(self, call: Call) -> Turn | None:
         if call.message_id is None:
