@@ -18,22 +18,27 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import sync_playwright
 
 from airbot.airbnb import Airbnb
 from airbot.browser import Browser
 from airbot.browser import life
 from airbot.browser import processes
 from airbot.browser.find import find_browser
+from airbot.config import Config
+from airbot.daemon.parts import parts_for_a_person
 from airbot.exceptions import AlreadyRunning
 from airbot.exceptions import BrowserMissing
 from airbot.exceptions import LoginRequired
 from airbot.exceptions import SiteUnavailable
 from airbot.sandbox.demo import LOOPBACK_ONLY
 from airbot.sandbox.site import AirbnbSite
+from airbot.sandbox.world import Thread
 
 pytestmark = pytest.mark.browser
 
 CANARY = "Kanarienvogel"
+WORKERS = "() => navigator.serviceWorker.getRegistrations().then(all => all.length)"
 PATIENCE_S = 5.0
 
 
@@ -104,9 +109,9 @@ def test_after_a_death_the_next_job_works_and_nothing_is_left(
     browser: Browser, victim: str
 ) -> None:
     add(browser)
-    own = browser._driver or set()
+    own = browser._drivers()
     mains = processes.chromiums(browser.profile)
-    pids = mains if victim == "chromium" else own
+    pids = mains if victim == "chromium" else {driver.pid for driver in own}
     with pytest.raises(SiteUnavailable, match="dying: the browser ended"):
         with browser.job("dying", 20):
             for pid in pids:
@@ -179,6 +184,104 @@ def test_a_missing_browser_says_which_setting_names_it(tmp_path: Path) -> None:
     browser = Browser(tmp_path / "profile", executable="/nowhere/chromium")
     with pytest.raises(BrowserMissing, match="airbnb.browser is /nowhere/chromium"):
         add(browser)
+
+
+# Whose process is it?
+
+
+def test_a_driver_that_has_ended_is_forgotten(browser: Browser) -> None:
+    add(browser)
+    (driver,) = browser._drivers()
+    browser.close()
+    assert browser._drivers() == set()
+    assert driver not in processes.drivers()
+
+
+def test_another_program_with_an_earlier_drivers_pid_is_left_alone(
+    tmp_path: Path,
+) -> None:
+    other = stand_in(tmp_path / "another")
+    earlier = processes.Driver(other.pid, started=1)
+    gone = processes.Driver(2**22, started=1)
+    try:
+        processes.kill_browser({earlier, gone}, tmp_path / "profile")
+        assert other.poll() is None
+    finally:
+        other.kill()
+        other.communicate()
+
+
+def test_a_late_kill_hits_no_other_browser_of_this_process(
+    make_browser: Callable[..., Browser], tmp_path: Path
+) -> None:
+    ended = Browser(tmp_path / "another", arguments=LOOPBACK_ONLY)
+    add(ended)
+    ended.close()
+    browser = make_browser()
+    add(browser)
+    ended.kill()
+    assert add(browser) == 2 and browser.generation == 1
+
+
+# Nothing stands between airbot and the network
+
+
+def leave_a_worker(profile: Path, site: AirbnbSite, kind: str) -> Thread:
+    """A former life of the profile: the page's service worker is at work in it.
+
+    It knows a conversation, but not its newest text.
+    """
+    thread = site.add_thread("Maya")
+    site.guest_writes(thread, "Is parking free?")
+    site.trouble.service_worker = kind
+    with sync_playwright() as playwright:
+        former = playwright.chromium.launch_persistent_context(
+            profile, executable_path=find_browser(), args=list(LOOPBACK_ONLY)
+        )
+        for _ in range(2):
+            former.pages[0].goto(site.url + "/hosting/messages")
+            former.pages[0].wait_for_selector(".composer")
+            former.pages[0].evaluate("navigator.serviceWorker.ready.then(() => null)")
+        assert former.pages[0].evaluate("!!navigator.serviceWorker.controller")
+        former.close()
+    site.guest_writes(thread, "And breakfast?")
+    return thread
+
+
+def workers(browser: Browser) -> int:
+    with browser.job("looking", 5):
+        return int(browser.tab.probe(WORKERS))
+
+
+@pytest.mark.parametrize("kind", ["stale", "frozen", "sends", "forward"])
+def test_no_worker_of_a_former_life_answers_or_sends(
+    make_browser: Callable[..., Browser], site: AirbnbSite, kind: str
+) -> None:
+    browser = make_browser()
+    thread = leave_a_worker(browser.profile, site, kind)
+    airbnb = Airbnb(browser, site.url)
+    assert airbnb.open_thread(thread.id).messages[-1].body == "And breakfast?"
+    airbnb.type_reply("Yes.")
+    assert airbnb.press_send().named  # the page's own request, and heard
+    site.guest_writes(thread, "Thanks!")
+    assert airbnb.ask_thread(thread.id).messages[-1].body == "Thanks!"
+    latest = airbnb.open_inbox().threads[0].latest
+    assert latest is not None and latest.body == "Thanks!"
+    assert workers(browser) == 0
+
+
+def test_nor_does_one_in_a_persons_browser(
+    browser: Browser, site: AirbnbSite, make_config: Callable[..., Config]
+) -> None:
+    browser.close()
+    config = make_config(site.url)
+    thread = leave_a_worker(config.airbnb.session_dir, site, "frozen")
+    with parts_for_a_person(config, headless=True, browser_arguments=LOOPBACK_ONLY) as (
+        parts
+    ):
+        reading = parts.site.open_thread(thread.id)
+        assert reading.messages[-1].body == "And breakfast?"
+        assert workers(parts.browser) == 0
 
 
 # Recycling

@@ -11,6 +11,8 @@ from __future__ import annotations
 import logging
 import os
 import re
+import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,6 +56,7 @@ class Launcher:
 
     def launch(self, playwright: Playwright, executable: str) -> BrowserContext:
         """A Chromium that has just started. Raises what Playwright says."""
+        self._forget_workers()
         ways = self._ways()
         for tries, sandbox in enumerate(ways, 1):
             try:
@@ -65,6 +68,15 @@ class Launcher:
                 processes.end_leftovers(self._profile)
         self._tell(sandbox)
         return context
+
+    def _forget_workers(self) -> None:
+        """Remove the service workers that the profile holds from a former life.
+
+        One answers for the network, with what it kept, and sends where no page can be
+        heard. New ones are blocked below; neither costs anything while the page idles.
+        """
+        with suppress(FileNotFoundError):
+            shutil.rmtree(self._profile / "Default" / "Service Worker")
 
     def _ways(self) -> tuple[bool, ...]:
         """With the sandbox or without it: what is tried, in this order.
@@ -85,6 +97,7 @@ class Launcher:
             headless=self._headless,
             args=list(self._arguments),
             chromium_sandbox=sandbox,
+            service_workers="block",
             env={k: v for k, v in os.environ.items() if ENVIRONMENT.fullmatch(k)},
             # Python alone decides when the browser ends, not the terminal.
             handle_sigint=False,

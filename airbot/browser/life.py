@@ -24,6 +24,7 @@ from airbot.browser.errors import is_death
 from airbot.browser.errors import is_playwright
 from airbot.browser.find import find_browser
 from airbot.browser.launch import Launcher
+from airbot.browser.processes import Driver
 from airbot.browser.tab import Tab
 from airbot.exceptions import SiteUnavailable
 
@@ -62,8 +63,9 @@ class Browser:
         self._playwright: Playwright | None = None
         self._context: BrowserContext | None = None
         self._tab: Tab | None = None
-        self._others: set[int] = set()  # drivers of other browsers of this process
-        self._driver: set[int] | None = None
+        self._driver: set[Driver] = set()
+        # While ours starts: the drivers of other browsers of this process.
+        self._others: set[Driver] | None = None
         self._in_job = False
         self._kept = False
         self.stepped_at = time.monotonic()  # a sign of life for the watchdog
@@ -124,8 +126,7 @@ class Browser:
             raise SiteUnavailable(f"{what}: {in_words(e)}") from None
         finally:
             timer.cancel()
-            if expired.is_set():
-                timer.join()  # else it could still end the next browser
+            timer.join()  # else it could still end the next browser
 
     def _expire(self, expired: threading.Event) -> None:
         expired.set()
@@ -150,9 +151,9 @@ class Browser:
         # their like is built beside them (5 MB, 2026-11).
         gc.collect()
         with self._deadline("starting the browser", LAUNCH_DEADLINE_S):
-            self._others, self._driver = processes.drivers(), None
+            self._others = processes.drivers()
             self._playwright = sync_playwright().start()
-            self._driver = processes.drivers() - self._others
+            self._driver, self._others = self._drivers(), None
             self._context = self._launcher.launch(self._playwright, executable)
             self._context.set_default_timeout(ACTION_TIMEOUT_MS)
             self._restore_cookies()
@@ -176,7 +177,7 @@ class Browser:
 
     def memory_mb(self) -> float:
         """Proportional set size of the driver and its Chromium."""
-        return processes.memory_mb(self._driver_pids(), self.profile)
+        return processes.memory_mb(self._drivers(), self.profile)
 
     def close(self) -> None:
         """End the browser cleanly; the profile is free afterwards."""
@@ -190,13 +191,12 @@ class Browser:
 
     def kill(self) -> None:
         """End the browser at once, from any thread; a call in it fails."""
-        processes.kill_browser(self._driver_pids(), self.profile)
+        processes.kill_browser(self._drivers(), self.profile)
 
-    def _driver_pids(self) -> set[int]:
+    def _drivers(self) -> set[Driver]:
         """Ours alone: remembered, or, while it starts, the one that is new."""
-        if self._driver is not None:
-            return self._driver
-        return processes.drivers() - self._others
+        others = self._others
+        return self._driver if others is None else processes.drivers() - others
 
     def _drop(self) -> None:
         """Forget the browser. stop() always: without it the next start() fails."""
@@ -209,7 +209,9 @@ class Browser:
             with suppress(Exception):
                 playwright.stop()
             timer.cancel()
-        processes.kill_browser(set(), self.profile)
+            timer.join()
+        self.kill()
+        self._driver, self._others = set(), None
         # The thread may change between two lives: --once, then a daemon's worker.
         self._owner = None
 

@@ -1,7 +1,8 @@
 """The processes of our own browser, found through /proc; never anyone else's.
 
 A driver is a child of ours that runs Playwright's `run-driver`; a Chromium is ours when
-an argument names our profile.
+an argument names our profile. A driver is remembered with its start: its number alone
+may be another program's by the time that it is to be ended.
 """
 
 from __future__ import annotations
@@ -14,18 +15,26 @@ from collections.abc import Callable
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 BY_ITSELF_S = 3.0  # a Chromium whose driver died writes its cookies and goes
 SINGLETONS = ("SingletonLock", "SingletonCookie", "SingletonSocket")
 
 
-def drivers() -> set[int]:
+class Driver(NamedTuple):
+    """One process; `started` in the kernel's ticks since the machine's start."""
+
+    pid: int
+    started: int
+
+
+def drivers() -> set[Driver]:
     """The Playwright drivers that this process has started."""
     own = os.getpid()
     return {
-        pid
+        Driver(pid, stat[_STARTED])
         for pid, arguments in _commands()
-        if "run-driver" in arguments and _parent(pid) == own
+        if "run-driver" in arguments and (stat := _stat(pid)) and stat[_PARENT] == own
     }
 
 
@@ -37,15 +46,14 @@ def chromiums(profile: Path) -> set[int]:
     return {pid for pid, arguments in _commands() if wanted in arguments}
 
 
-def kill_browser(driver_pids: set[int], profile: Path) -> None:
+def kill_browser(drivers: set[Driver], profile: Path) -> None:
     """End a driver and its Chromium.
 
     The driver first: Chromium then ends cleanly by itself, hung page or not, and keeps
     the cookies of the last half minute. Killed at once, it would lose them.
     """
-    for pid in driver_pids:
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+    for driver in drivers:
+        _kill(driver)
     if not _wait(lambda: not chromiums(profile), BY_ITSELF_S):
         for pid in chromiums(profile):
             _kill_group(pid)
@@ -78,9 +86,9 @@ def _is_stale(lock: Path) -> bool:
     return host != socket.gethostname() or not Path("/proc", pid).exists()
 
 
-def memory_mb(driver_pids: set[int], profile: Path) -> float:
+def memory_mb(drivers: set[Driver], profile: Path) -> float:
     """Proportional set size of drivers and of all processes on the profile."""
-    groups = chromiums(profile)
+    groups, driver_pids = chromiums(profile), {driver.pid for driver in drivers}
     pids = [
         pid for pid, _ in _commands() if pid in driver_pids or _group(pid) in groups
     ]
@@ -98,11 +106,26 @@ def _commands() -> Iterator[tuple[int, list[str]]]:
                 yield int(name), os.fsdecode(command).split("\0")
 
 
-def _parent(pid: int) -> int | None:
-    with suppress(OSError, ValueError, IndexError):
+# Where they stand in _stat(): fields 4 and 22 of proc(5).
+_PARENT, _STARTED = 0, 18
+
+
+def _stat(pid: int) -> list[int]:
+    """The numbers behind a process's name and state; none when it is gone."""
+    with suppress(OSError):
         stat = Path(f"/proc/{pid}/stat").read_text()
-        return int(stat.rpartition(")")[2].split()[1])
-    return None
+        return [int(number) for number in stat.rpartition(")")[2].split()[1:]]
+    return []
+
+
+def _kill(driver: Driver) -> None:
+    with suppress(OSError):
+        handle = os.pidfd_open(driver.pid)  # from here on it stays this process
+        try:
+            if _stat(driver.pid)[_STARTED:][:1] == [driver.started]:
+                signal.pidfd_send_signal(handle, signal.SIGKILL)
+        finally:
+            os.close(handle)
 
 
 def _group(pid: int) -> int | None:
