@@ -17,10 +17,10 @@ from typing import Any
 
 import pytest
 
+from airbot.addresses import is_loopback
 from airbot.airbnb import Airbnb
 from airbot.browser import Browser
 from airbot.config import Config
-from airbot.config import is_loopback
 from airbot.logs import LineFormatter
 from airbot.sandbox.ai import DemoAI
 from airbot.sandbox.demo import LOOPBACK_ONLY

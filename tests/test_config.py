@@ -13,12 +13,12 @@ from typing import NamedTuple
 import pytest
 
 from airbot import config as config_module
+from airbot.addresses import is_loopback
 from airbot.config import OPTIONS
 from airbot.config import SECTIONS
 from airbot.config import Config
 from airbot.config import Option
 from airbot.config import Reader
-from airbot.config import is_loopback
 from airbot.config import load_config
 from airbot.config import read_boolean
 from airbot.config import read_host
@@ -222,17 +222,19 @@ def test_an_empty_log_folder_means_no_log_files(write: Write, tmp_path: Path) ->
 
 
 def test_all_problems_are_listed_at_once(write: Write, tmp_path: Path) -> None:
-    write("[sync]\ninterval_sec = 0\nnonsense\n[send]\nmax_atempts = 3\n[storag]\n")
-    write("API_PORT=65536\n", ".env")
+    ini = write(
+        "[sync]\ninterval_sec = 0\nnonsense\n[send]\nmax_atempts = 3\n[storag]\n"
+    )
+    env = write("API_PORT=65536\n", ".env")
     problems = problems_in(tmp_path, {"AIRBNB_HEADLESS": "maybe"})
     assert problems == [
-        "config.ini line 3: is not 'key = value'",
-        "config.ini: unknown section [storag], did you mean [storage]?",
-        "config.ini: unknown key send.max_atempts, did you mean send.max_attempts?",
+        f"{ini} line 3: is not 'key = value'",
+        f"{ini}: unknown section [storag], did you mean [storage]?",
+        f"{ini}: unknown key send.max_atempts, did you mean send.max_attempts?",
         "AIRBNB_HEADLESS is 'maybe', not true or false (nor yes, no, on, off, 1, 0)",
-        "ai.webhook_url is missing: set it in config.ini, or AI_WEBHOOK_URL",
-        "API_PORT in .env is '65536', not a whole number from 0 to 65535",
-        "config.ini: sync.interval_sec is '0', not a whole number from 1 to 1000000",
+        f"ai.webhook_url is missing: set it in {ini}, or AI_WEBHOOK_URL",
+        f"API_PORT in {env} is '65536', not a whole number from 0 to 65535",
+        f"{ini}: sync.interval_sec is '0', not a whole number from 1 to 1000000",
     ]
 
 
@@ -245,25 +247,25 @@ def test_a_key_in_the_wrong_section_is_led_home(write: Write, tmp_path: Path) ->
 
 
 def test_a_default_section_is_unknown(write: Write, tmp_path: Path) -> None:
-    write("[DEFAULT]\ninterval_sec = 3\n")
-    assert problems_in(tmp_path) == ["config.ini: unknown section [DEFAULT]"]
+    ini = write("[DEFAULT]\ninterval_sec = 3\n")
+    assert problems_in(tmp_path) == [f"{ini}: unknown section [DEFAULT]"]
 
 
 def test_keys_given_twice_are_problems(write: Write, tmp_path: Path) -> None:
-    write("[sync]\ninterval_sec = 3\ninterval_sec = 4\n[sync]\nmax_age_hours = 5\n")
+    ini = write(
+        "[sync]\ninterval_sec = 3\ninterval_sec = 4\n[sync]\nmax_age_hours = 5\n"
+    )
     assert problems_in(tmp_path) == [
-        "config.ini line 3: sync.interval_sec is there twice",
-        "config.ini line 4: [sync] is there twice",
+        f"{ini} line 3: sync.interval_sec is there twice",
+        f"{ini} line 4: [sync] is there twice",
     ]
 
 
 def test_lines_above_the_first_section_are_one_problem(
     write: Write, tmp_path: Path
 ) -> None:
-    write("# hello\ninterval_sec = 3\nmore\n\n[sync]\ninterval_sec = 4\n")
-    assert problems_in(tmp_path) == [
-        "config.ini line 2: there is no [section] above it"
-    ]
+    ini = write("# hello\ninterval_sec = 3\nmore\n\n[sync]\ninterval_sec = 4\n")
+    assert problems_in(tmp_path) == [f"{ini} line 2: there is no [section] above it"]
 
 
 def test_a_header_that_is_never_closed_is_a_problem(
@@ -375,6 +377,125 @@ def test_a_path_that_must_be_is_not_empty(tmp_path: Path) -> None:
 def test_unknown_keys_are_refused_without_a_file_too(tmp_path: Path) -> None:
     expected = "unknown key send.max_atempts, did you mean send.max_attempts?"
     assert problems_of({"send.max_atempts": 1}, tmp_path) == [expected]
+
+
+@pytest.mark.parametrize("quotes", ['""', "''", "“”"])
+def test_a_value_in_quotes_is_told_to_lose_them(
+    quotes: str, write: Write, tmp_path: Path
+) -> None:
+    ini = write(f"[storage]\npath = {quotes[0]}a.db{quotes[1]}\n")
+    expected = f"{ini}: storage.path is in quotes: take the quotes away"
+    assert problems_in(tmp_path) == [expected]
+
+
+def test_quotes_that_are_left_of_dotenv_or_the_shell_are_problems(
+    write: Write, tmp_path: Path
+) -> None:
+    env = write("API_HOST=\"'::1'\"\nAIRBOT_DB='a.db'\n", ".env")
+    assert problems_in(tmp_path, ENV | {"API_PORT": '"80"'}) == [
+        f"API_HOST in {env} is in quotes: take the quotes away",
+        "API_PORT is in quotes: take the quotes away",
+    ]
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["storage.path", "logging.dir", "airbnb.browser", "ai.webhook_url"],
+)
+def test_a_path_or_address_is_not_filled_in(key: str, tmp_path: Path) -> None:
+    expected = f"{key} holds ${{…}}, which airbot does not fill in: write it out"
+    assert problems_of({key: "http://${HOME}/x"}, tmp_path) == [expected]
+
+
+def test_a_tilde_is_the_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/maya")
+    values = {"storage.path": "~/a.db", "airbnb.browser": "~/bin/chrome"}
+    config = Config.from_values(AI | values | {"logging.dir": "a~/b"}, tmp_path)
+    assert config.storage.path == Path("/home/maya/a.db")
+    assert config.airbnb.browser == "/home/maya/bin/chrome"
+    assert config.logging.dir == tmp_path / "a~/b"
+    (problem,) = problems_of({"storage.path": "~nobody-of-that-name/x"}, tmp_path)
+    assert problem == "storage.path begins with ~, a home that is not known here"
+
+
+def test_an_unreadable_line_of_dotenv_is_named_by_its_number(
+    write: Write, tmp_path: Path
+) -> None:
+    text = "API_PORT=80\n\n# hush\n\n=hush\nAPI_HOST='::1' hush\nAPI_SECRET='hush\n"
+    env = write(text, ".env")
+    problems = problems_in(tmp_path)
+    said = "is not NAME=value, or a quote in it is not closed"
+    assert problems == [f"{env} line {n}: {said}" for n in (5, 6, 7)]
+
+
+# -- Problems between settings
+
+
+@pytest.mark.parametrize(
+    ("ai", "values"),
+    [
+        ("http://localhost:8000/api/ai/webhook-simple", ""),
+        ("http://[::1]:8000/api/ai/webhook-simple/?x=1", ""),
+        ("http://127.0.0.1:8000/api/ai/webhook-simple", "host = 0.0.0.0"),
+        ("http://0.0.0.0:8000/api/ai/webhook-simple", ""),
+        ("http://10.1.2.3:80/api/ai/webhook-simple", "host = 10.1.2.3\nport = 80"),
+        ("https://bot.org/x/api/ai/webhook-simple", "public_url = https://bot.org/x"),
+    ],
+)
+def test_the_ai_is_not_airbots_own_webhook(
+    ai: str, values: str, write: Write, tmp_path: Path
+) -> None:
+    write(f"[webhook]\n{values}\n")
+    (problem,) = problems_in(tmp_path, {"AI_WEBHOOK_URL": ai})
+    assert problem.startswith("AI_WEBHOOK_URL is the address at which airbot itself")
+
+
+@pytest.mark.parametrize(
+    "ai",
+    [
+        "http://127.0.0.1:5678/api/ai/webhook-simple",
+        "http://127.0.0.1:8000/other",
+        "http://10.1.2.3:8000/api/ai/webhook-simple",
+    ],
+)
+def test_an_ai_that_only_looks_like_our_webhook_is_taken(
+    ai: str, tmp_path: Path
+) -> None:
+    load_config(environ={"AI_WEBHOOK_URL": ai}, cwd=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("section", "lines", "right"),
+    [
+        ("ai", "answer_within_sec = 29", "answer_within_sec = 30"),
+        ("send", "settle_sec = 4", "settle_sec = 5"),
+        ("sync", "max_age_hours = 9600", "max_age_hours = 9599"),
+    ],
+)
+def test_settings_that_do_not_go_together_are_problems(
+    section: str, lines: str, right: str, write: Write, tmp_path: Path
+) -> None:
+    write(f"[{section}]\n{right}\n")
+    load_config(environ=ENV, cwd=tmp_path)
+    write(f"[{section}]\n{lines}\n")
+    (problem,) = problems_in(tmp_path)
+    assert lines.split(" = ")[0] in problem and lines.split(" = ")[1] in problem
+
+
+def test_a_rule_is_passed_over_where_a_value_is_wrong(
+    write: Write, tmp_path: Path
+) -> None:
+    ini = write("[ai]\ntimeout_sec = x\n[send]\nsettle_sec = 1\n")
+    timeout, settle = problems_in(tmp_path)
+    assert "ai.timeout_sec is 'x'" in timeout
+    assert settle.startswith(f"{ini}: send.settle_sec is 1, under 5: ")
+
+
+def test_a_public_address_does_not_hold_our_path(tmp_path: Path) -> None:
+    for end in ("", "/"):
+        address = f"https://bot.example.org/x/api/ai/webhook-simple{end}"
+        (problem,) = problems_of({"webhook.public_url": address}, tmp_path)
+        assert problem.endswith("which airbot adds: take it away")
 
 
 # -- Secrets
@@ -494,7 +615,7 @@ def test_a_secret_that_every_user_can_read_is_warned_of(
 
 
 def test_a_config_without_secrets_may_be_read(write: Write, tmp_path: Path) -> None:
-    write("[webhook]\nsecret =\n[sync]\ninterval_sec = 9\n").chmod(0o644)
+    write("[webhook]\nsecret =\n[sync]\ninterval_sec = 90\n").chmod(0o644)
     assert load_config(environ=ENV, cwd=tmp_path).warnings == ()
 
 
@@ -517,12 +638,31 @@ def test_no_secret_is_seen_in_a_printed_config(tmp_path: Path) -> None:
 # -- What follows from the settings
 
 
-def test_the_callback_address_is_localhost_unless_given(tmp_path: Path) -> None:
-    webhook = Config.from_values(AI, tmp_path).webhook
-    assert webhook.callback_base(8123) == "http://localhost:8123"
+@pytest.mark.parametrize(
+    ("host", "bound", "named"),
+    [
+        ("127.0.0.1", "127.0.0.1", "127.0.0.1"),
+        ("localhost", "::1", "[::1]"),
+        ("localhost", "127.0.0.1", "127.0.0.1"),
+        ("0.0.0.0", "0.0.0.0", "127.0.0.1"),
+        ("::", "::", "[::1]"),
+        ("192.168.1.2", "192.168.1.2", "192.168.1.2"),
+        ("bot.lan", "192.168.1.2", "bot.lan"),
+    ],
+)
+def test_the_callback_address_names_what_is_bound(
+    host: str, bound: str, named: str, tmp_path: Path
+) -> None:
+    webhook = Config.from_values(AI | {"webhook.host": host}, tmp_path).webhook
+    assert webhook.callback_base(bound, 8123) == f"http://{named}:8123"
+
+
+def test_the_callback_address_is_the_public_one_where_it_is_given(
+    tmp_path: Path,
+) -> None:
     values = AI | {"webhook.public_url": "https://bot.example.org/"}
     webhook = Config.from_values(values, tmp_path).webhook
-    assert webhook.callback_base(8123) == "https://bot.example.org"
+    assert webhook.callback_base("127.0.0.1", 8123) == "https://bot.example.org"
 
 
 def test_a_far_ai_with_a_near_callback_address_is_warned_of(tmp_path: Path) -> None:
@@ -551,6 +691,19 @@ def test_an_open_port_without_a_secret_is_warned_of(tmp_path: Path) -> None:
     assert "API_HOST" in warning and "API_SECRET" in warning
     values |= {"webhook.secret": "hush"}
     assert Config.from_values(values, tmp_path).warnings == ()
+
+
+def test_the_test_address_of_n8n_is_warned_of(tmp_path: Path) -> None:
+    values = {"ai.webhook_url": "http://localhost:5678/webhook-test/airbnb"}
+    (warning,) = Config.from_values(values, tmp_path).warnings
+    assert "activate the workflow" in warning
+
+
+def test_reading_too_often_is_warned_of(tmp_path: Path) -> None:
+    values = AI | {"sync.interval_sec": "14"}
+    (warning,) = Config.from_values(values, tmp_path).warnings
+    assert "SCRAPE_INTERVAL_SEC" in warning
+    assert not Config.from_values(AI | {"sync.interval_sec": "15"}, tmp_path).warnings
 
 
 def test_loopback_is_known_in_all_its_spellings() -> None:

@@ -43,6 +43,7 @@ from test_airbnb_shapes import THREAD_ID
 from test_airbnb_shapes import paths
 from test_webhook import FORMS
 
+from airbot.addresses import CALLBACK_PATH
 from airbot.airbnb import pages
 from airbot.airbnb import questions
 from airbot.airbnb import shapes
@@ -51,7 +52,6 @@ from airbot.airbnb.questions import NotJson
 from airbot.airbnb.questions import StaleQuestion
 from airbot.browser import Answer
 from airbot.contract.signing import signature_headers
-from airbot.contract.tokens import CALLBACK_PATH
 from airbot.exceptions import ChallengeShown
 from airbot.exceptions import LoginRequired
 from airbot.exceptions import SiteChanged

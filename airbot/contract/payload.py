@@ -2,7 +2,7 @@
 
     POST AI_WEBHOOK_URL
     {"conversation_id": "TWVz...", "sender": "Maya", "message": "Hi!\\n\\nParking?",
-     "property_id": "1200000000000000001", "callback_url": "http://localhost:8000/...",
+     "property_id": "1200000000000000001", "callback_url": "http://127.0.0.1:8000/...",
      "message_id": "<the turn's id>", "messages": [{"id", "text", "sent_at"}],
      "history": [{"role", "text", "sent_at"}], "reservation": {"stage", "description"}}
 

@@ -1,6 +1,6 @@
 """The callback's address: whoever was asked may answer this one turn, for a while.
 
-    http://localhost:8000/api/ai/webhook-simple?turn=<id>&token=<until>-<HMAC-SHA256>
+    http://127.0.0.1:8000/api/ai/webhook-simple?turn=<id>&token=<until>-<HMAC-SHA256>
 
 `until` is the moment, in seconds since 1970 by Airbnb's clock, at which the turn is too
 old to be answered. The HMAC is over both, so neither can be changed.
@@ -15,7 +15,8 @@ from datetime import UTC
 from datetime import datetime
 from urllib.parse import urlencode
 
-CALLBACK_PATH = "/api/ai/webhook-simple"
+from airbot.addresses import CALLBACK_PATH
+
 FORM = re.compile(r"(?:([0-9]{1,11})-)?([0-9a-f]{64})", re.ASCII)
 
 

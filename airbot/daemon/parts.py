@@ -115,7 +115,7 @@ def _join(
     storage = opened.storage
     parts = _site_parts(config, storage, _browser(config, browser_arguments))
     ai = HostAI(config.ai.webhook_url, config.ai.timeout_sec, config.ai.secret)
-    callback_base = config.webhook.callback_base(server.port)
+    callback_base = config.webhook.callback_base(server.host, server.port)
     return Parts(
         **vars(parts),
         config=config,

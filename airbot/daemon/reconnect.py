@@ -15,9 +15,9 @@ from collections.abc import Callable
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from airbot.addresses import is_loopback
 from airbot.airbnb import Airbnb
 from airbot.config import Config
-from airbot.config import is_loopback
 from airbot.daemon.once import PERSON
 from airbot.daemon.parts import SiteParts
 from airbot.daemon.parts import parts_for_a_person

@@ -11,7 +11,7 @@ from bottle import Bottle
 from bottle import HTTPError
 from bottle import request
 
-from airbot.config import is_loopback
+from airbot.addresses import is_loopback
 from airbot.web.request import header
 from airbot.web.request import host_of
 from airbot.web.response import HEADERS

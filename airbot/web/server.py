@@ -94,6 +94,7 @@ class Server:
             raise CannotListen(f"{host} port {port} {why}") from e
         server.channel_class = _Channel
         self._server = server
+        self.host = str(found[0][4][0])  # a name may have several addresses
         self.port = int(server.effective_port)
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 

@@ -9,10 +9,10 @@ from typing import Any
 
 from bottle import HTTPResponse
 
+from airbot.addresses import CALLBACK_PATH
 from airbot.answers import Answers
 from airbot.config import Config
 from airbot.contract.text import ReplyRefused
-from airbot.contract.tokens import CALLBACK_PATH
 from airbot.exceptions import QueueFull
 from airbot.exceptions import StorageError
 from airbot.models import Answered

@@ -20,8 +20,8 @@ from urllib.parse import urlsplit
 
 from bottle import request
 
+from airbot.addresses import is_loopback
 from airbot.config import Config
-from airbot.config import is_loopback
 from airbot.contract.signing import is_signed
 from airbot.contract.signing import secrets_in
 from airbot.contract.tokens import expiry_in

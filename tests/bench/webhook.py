@@ -18,8 +18,8 @@ from bottle import Bottle
 from bottle import request
 from webhooks import serve_webhook
 
+from airbot.addresses import CALLBACK_PATH
 from airbot.airbnb import shapes
-from airbot.contract.tokens import CALLBACK_PATH
 from airbot.sandbox.demo import sandbox_config
 from airbot.storage import Storage
 from airbot.web.server import Server

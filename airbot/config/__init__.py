@@ -14,7 +14,6 @@ from __future__ import annotations
 import base64
 import difflib
 import io
-import ipaddress
 import os
 import re
 from collections.abc import Callable
@@ -29,14 +28,19 @@ from contextlib import suppress
 from dataclasses import dataclass
 from dataclasses import field
 from datetime import timedelta
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from dotenv import dotenv_values
+from dotenv.parser import Binding
+from dotenv.parser import parse_stream
 
+from airbot.addresses import CALLBACK_PATH
+from airbot.addresses import WILDCARDS
+from airbot.addresses import http_address
+from airbot.addresses import is_loopback as is_loopback
+from airbot.config.checks import broken_rules
 from airbot.exceptions import ConfigError
 
 SYSTEM_CONFIG = Path("/etc/airbot/config.ini")
@@ -94,6 +98,7 @@ def read_host(text: str, base: Path) -> str:
 
 
 def read_address(text: str, base: Path) -> str:
+    _check_filled_in(text)
     if not _is_http_address(text):
         raise ValueError("is not an http:// or https:// address with a host")
     return text
@@ -106,23 +111,42 @@ def read_base_address(text: str, base: Path) -> str:
     return read_address(text, base).rstrip("/")
 
 
-def read_optional_base_address(text: str, base: Path) -> str:
-    return read_base_address(text, base) if text else ""
+def read_public_address(text: str, base: Path) -> str:
+    """The address at which others reach the webhook; "" where none is given."""
+    address = read_base_address(text, base) if text else ""
+    if urlsplit(address).path.endswith(CALLBACK_PATH):
+        raise ValueError(f"ends with {CALLBACK_PATH}, which airbot adds: take it away")
+    return address
 
 
 def read_path(text: str, base: Path) -> Path:
     if not text:
         raise ValueError("is empty, a path is expected")
-    return base / text
+    _check_filled_in(text)
+    try:
+        return base / Path(text).expanduser()
+    except RuntimeError:  # `~` of a user without one, or whom nobody knows
+        raise ValueError("begins with ~, a home that is not known here") from None
 
 
 def read_optional_path(text: str, base: Path) -> Path | None:
-    return base / text if text else None
+    return read_path(text, base) if text else None
 
 
 def read_program(text: str, base: Path) -> str:
     """A path, or the bare name of a command, which belongs to no folder."""
-    return str(base / text) if "/" in text else text
+    return str(read_path(text, base)) if "/" in text else text
+
+
+def _check_filled_in(text: str) -> None:
+    if "${" in text:
+        raise ValueError("holds ${…}, which airbot does not fill in: write it out")
+
+
+def check_unquoted(text: str) -> None:
+    """A shell or python-dotenv takes quotes away; what reads config.ini does not."""
+    if len(text) > 1 and text[0] + text[-1] in ('""', "''", "“”", "‘’", "``"):
+        raise ValueError("is in quotes: take the quotes away")
 
 
 def read_secret(text: str, base: Path) -> str:
@@ -206,9 +230,9 @@ OPTIONS = (
            " means all of them."),
     Option("webhook", "port", "8000", "API_PORT", whole(0, 65535),
            "Port on which answers of the AI are taken; 0 means any free one."),
-    Option("webhook", "public_url", "", "API_PUBLIC_URL", read_optional_base_address,
-           "Address at which the AI reaches this port; empty means"
-           " http://localhost:PORT, right for an AI on the same machine."),
+    Option("webhook", "public_url", "", "API_PUBLIC_URL", read_public_address,
+           "Address at which the AI reaches this port, without a path of airbot's;"
+           " empty means http://127.0.0.1:PORT, or with what host says in its place."),
     Option("webhook", "secret", "", "API_SECRET", read_secret,
            "Secret that the AI shows to airbot, as 'Authorization: Bearer SECRET' or by"
            " a signature (Standard Webhooks), when it does not use the callback_url of"
@@ -281,9 +305,13 @@ class WebhookSection:
     secret: str = field(repr=False)
     secret_file: Path | None
 
-    def callback_base(self, port: int) -> str:
-        """The address under which the AI finds us; `port` is the one really bound."""
-        return self.public_url or f"http://localhost:{port}"
+    def callback_base(self, bound: str, port: int) -> str:
+        """The address under which the AI finds us, who have bound `bound` and `port`.
+
+        Not `localhost`, which may be ::1 to the AI where 127.0.0.1 is bound.
+        """
+        here = WILDCARDS.get(bound) or (bound if is_loopback(bound) else self.host)
+        return self.public_url or http_address(here, port)
 
 
 @dataclass(frozen=True)
@@ -350,7 +378,8 @@ class Config:
         """Settings of `{"ai.webhook_url": ...}` alone: no environment, no file."""
         problems = _unknown_names(values)
         given = {name: Given(str(value), name) for name, value in values.items()}
-        return _make_config(given, base, None, problems)
+        read = _read_values(given, base, None, problems)
+        return _make_config(read, given, None, problems)
 
 
 SECTIONS: dict[str, type[Any]] = {
@@ -387,9 +416,12 @@ def load_config(
     given = _read_ini(source, problems) if source else {}
     given |= _from_credentials(environ, problems)
     dotenv = base / ".env"
-    given |= _from_environment(_read_dotenv(dotenv, problems), " in .env", dotenv)
+    given |= _from_environment(_read_dotenv(dotenv, problems), f" in {dotenv}", dotenv)
     given |= _from_environment(environ, "")
-    return _make_config(given, base, source, problems)
+    values = _read_values(given, base, source, problems)
+    for name, wrong in broken_rules(values):
+        problems.append(f"{given[name].origin if name in given else name} {wrong}")
+    return _make_config(values, given, source, problems)
 
 
 def _find_config(
@@ -410,9 +442,9 @@ def _read_ini(path: Path, problems: list[str]) -> dict[str, Given]:
     except ValueError as e:
         problems.append(f"{path} {e}")
         return {}
-    values = _parse_ini(text, path.name, problems)
-    problems += _unknown_names(values, f"{path.name}: ")
-    return {n: Given(value, f"{path.name}: {n}", path) for n, value in values.items()}
+    values = _parse_ini(text, str(path), problems)
+    problems += _unknown_names(values, f"{path}: ")
+    return {n: Given(value, f"{path}: {n}", path) for n, value in values.items()}
 
 
 def _parse_ini(text: str, file: str, problems: list[str]) -> dict[str, str]:
@@ -488,7 +520,16 @@ def _read_dotenv(path: Path, problems: list[str]) -> Mapping[str, str | None]:
     except ValueError as e:
         problems.append(f"{path} {e}")
         return {}
-    return dotenv_values(stream=io.StringIO(text), interpolate=False)
+    lines = [*parse_stream(io.StringIO(text))]
+    problems += [_unreadable(path, line) for line in lines if line.error]
+    return {line.key: line.value for line in lines if line.key and not line.error}
+
+
+def _unreadable(path: Path, line: Binding) -> str:
+    # What cannot be read begins with the blank lines above it.
+    text = line.original.string
+    number = line.original.line + text[: -len(text.lstrip())].count("\n")
+    return f"{path} line {number}: is not NAME=value, or a quote in it is not closed"
 
 
 def _from_credentials(
@@ -536,9 +577,11 @@ def _read_text(path: Path) -> str:
 
 
 def _make_config(
-    given: Mapping[str, Given], base: Path, source: Path | None, problems: list[str]
+    values: dict[str, Any],
+    given: Mapping[str, Given],
+    source: Path | None,
+    problems: list[str],
 ) -> Config:
-    values = _read_values(given, base, problems)
     for section in ("ai", "webhook"):
         _take_secret_from_file(values, section, problems)
     if problems:
@@ -549,12 +592,13 @@ def _make_config(
             **{o.key: values[o.name] for o in OPTIONS if o.section == name}
         )
     warnings = [*_iter_warnings(sections["ai"], sections["webhook"])]
+    warnings += _iter_odd_values(sections["ai"], sections["sync"])
     warnings += _iter_open_secrets(given, values)
     return Config(**sections, source=source, warnings=tuple(warnings))
 
 
 def _read_values(
-    given: Mapping[str, Given], base: Path, problems: list[str]
+    given: Mapping[str, Given], base: Path, source: Path | None, problems: list[str]
 ) -> dict[str, Any]:
     values = {}
     for option in OPTIONS:
@@ -562,7 +606,9 @@ def _read_values(
         text, origin, _ = given.get(option.name, unset)
         try:
             if option.default is None and not text:
-                raise ValueError(f"is missing: set it in config.ini, or {option.env}")
+                where = source or "config.ini"
+                raise ValueError(f"is missing: set it in {where}, or {option.env}")
+            check_unquoted(text)
             values[option.name] = option.read(text, base)
         except ValueError as e:
             problems.append(f"{origin} {e}")
@@ -588,7 +634,8 @@ def _take_secret_from_file(
 
 def _iter_warnings(ai: AISection, webhook: WebhookSection) -> Iterable[str]:
     ai_host = urlsplit(ai.webhook_url).hostname or ""
-    callback_host = urlsplit(webhook.callback_base(webhook.port)).hostname or ""
+    base = webhook.callback_base(webhook.host, webhook.port)
+    callback_host = urlsplit(base).hostname or ""
     if is_loopback(callback_host) and not is_loopback(ai_host):
         yield (
             f"ai.webhook_url (AI_WEBHOOK_URL) is on another machine, {ai_host}, but the"
@@ -608,6 +655,20 @@ def _iter_warnings(ai: AISection, webhook: WebhookSection) -> Iterable[str]:
         )
 
 
+def _iter_odd_values(ai: AISection, sync: SyncSection) -> Iterable[str]:
+    if "/webhook-test/" in urlsplit(ai.webhook_url).path:
+        yield (
+            "ai.webhook_url (AI_WEBHOOK_URL) is n8n's test address, which answers only"
+            " while its editor listens: activate the workflow, and take the address"
+            " with /webhook/"
+        )
+    if sync.interval_sec < 15:
+        yield (
+            f"sync.interval_sec (SCRAPE_INTERVAL_SEC) is {sync.interval_sec}: to read"
+            " the inbox so often may make Airbnb block the account"
+        )
+
+
 def _iter_open_secrets(
     given: Mapping[str, Given], values: Mapping[str, Any]
 ) -> Iterable[str]:
@@ -618,19 +679,3 @@ def _iter_open_secrets(
         with suppress(OSError):
             if file is not None and file.stat().st_mode & 0o007:
                 yield f"{name} is in {file}, which every user can read: chmod 640 it"
-
-
-@lru_cache(maxsize=256)
-def is_loopback(host: str) -> bool:
-    """Whether `host`, without a port, can only mean this machine."""
-    name = host.lower().removesuffix(".")
-    if name.startswith("[") and name.endswith("]"):
-        name = name[1:-1]
-    if name == "localhost":
-        return True
-    try:
-        address = ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    # Python before 3.13 does not see that ::ffff:127.0.0.1 is 127.0.0.1.
-    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
