@@ -190,6 +190,13 @@ def refused(response: requests.Response, status: int, *words: str) -> str:
 # The answer
 
 
+def test_a_question_that_comes_back_is_no_answer(api: Api) -> None:
+    turn = api.turn()
+    question = {**BODY, "callback_url": api.address_of(turn)}
+    refused(api.call(question), 400, "callback_url", "not an answer")
+    assert api.rows() == 0 and api.woken == []
+
+
 def test_a_reply_is_queued_and_answered_with_these_keys(api: Api) -> None:
     turn = api.turn()
     response = api.call()
@@ -869,7 +876,8 @@ def test_a_call_of_the_wrong_form_is_refused_in_one_sentence(
 @pytest.mark.parametrize(
     "kind",
     ["", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data"]
-    + ["application/json; charset=latin-1", "application/jsonp", "text/json"],
+    + ["application/json; charset=latin-1", "application/jsonp", "text/json"]
+    + ["application/json; charset=latin-1; v=utf-8"],
 )
 def test_another_content_type_is_415(api: Api, kind: str) -> None:
     refused(api.call(headers={"Content-Type": kind}), 415)
@@ -877,7 +885,13 @@ def test_another_content_type_is_415(api: Api, kind: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", ['application/json; charset="UTF-8"', "Application/JSON;charset=utf-8"]
+    "kind",
+    ['application/json; charset="UTF-8"', "Application/JSON;charset=utf-8"]
+    + [
+        "application/json;charset=UTF8",
+        "application/json; charset=utf-8; v=1",
+    ]
+    + ["application/json; profile=x", "application/json;"],
 )
 def test_json_in_utf8_may_say_so(api: Api, kind: str) -> None:
     assert api.ok(headers={"Content-Type": kind})["success"]

@@ -57,11 +57,12 @@ def is_same(given: str, secret: str) -> bool:
 
 def read_body() -> bytes:
     """The bytes of a JSON body, unread. Raises Refused."""
-    kind, _, charset = (request.content_type or "").lower().partition(";")
+    kind, *parameters = (request.content_type or "").lower().split(";")
     if kind.strip() != "application/json":
         raise Refused(415, "Content-Type must be application/json")
-    if "charset" in charset and charset.split("=")[-1].strip(' "') != "utf-8":
-        raise Refused(415, "the charset must be utf-8")
+    for name, _, value in (parameter.partition("=") for parameter in parameters):
+        if name.strip() == "charset" and value.strip(' "') not in ("utf-8", "utf8"):
+            raise Refused(415, "the charset must be utf-8")
     raw: bytes = request.environ["wsgi.input"].read(MAX_BODY + 1)
     if len(raw) > MAX_BODY:
         raise Refused(413, f"the body is larger than {MAX_BODY} bytes")

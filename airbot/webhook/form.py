@@ -28,6 +28,8 @@ class Call:
 
 def read_call(raw: bytes) -> Call:
     body = read_json(raw)
+    if "callback_url" in body:  # an AI, or airbot itself, has sent it back to us
+        raise Refused(400, "this is a question (it has a callback_url), not an answer")
     conversation_id = _text(body, "conversation_id", 200)
     thread_id = thread_id_from(conversation_id)
     if thread_id is None:
