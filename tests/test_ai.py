@@ -8,6 +8,7 @@ import hmac
 import logging
 import re
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable
@@ -24,6 +25,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import standardwebhooks
+import trustme
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -151,6 +153,60 @@ def test_the_environments_proxy_is_not_used(
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     ai.mode = "ignore"
     assert HostAI(ai.url, 5).ask(question(), "cb").action == "ignore"
+
+
+# Whose certificate is believed
+
+
+@contextmanager
+def over_tls(authority: trustme.CA) -> Iterator[str]:
+    """An AI on https that says `ignore`, once; its address."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(context)
+    body = b'{"action": "ignore"}'
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def answer() -> None:
+            connection, _ = listening.accept()
+            with connection, suppress(OSError):
+                with context.wrap_socket(connection, server_side=True) as secure:
+                    secure.recv(65536)
+                    secure.sendall(head + body)
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        yield f"https://localhost:{listening.getsockname()[1]}/ai"
+        thread.join()
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+def test_an_authority_that_nobody_knows_is_not_believed(authority: trustme.CA) -> None:
+    with over_tls(authority) as url, pytest.raises(AIError, match="SSLError"):
+        HostAI(url, 5).ask(question(), "cb")
+
+
+def test_the_authority_of_ca_file_is_believed(
+    authority: trustme.CA, tmp_path: Path
+) -> None:
+    file = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(file)
+    with over_tls(authority) as url:
+        answer = HostAI(url, 5, ca_file=file).ask(question(), "cb")
+    assert answer.action == "ignore"
+
+
+def test_the_systems_authorities_are_believed(
+    authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))  # OpenSSL's own
+    with over_tls(authority) as url:
+        assert HostAI(url, 5).ask(question(), "cb").action == "ignore"
 
 
 # The capability

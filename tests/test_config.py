@@ -498,6 +498,18 @@ def test_a_public_address_does_not_hold_our_path(tmp_path: Path) -> None:
         assert problem.endswith("which airbot adds: take it away")
 
 
+def test_an_authority_that_cannot_be_read_is_a_problem(
+    write: Write, tmp_path: Path
+) -> None:
+    def problem(name: str) -> str:
+        (text,) = problems_of({"ai.ca_file": name}, tmp_path)
+        return text.removeprefix(f"ai.ca_file: {tmp_path / name} ")
+
+    write("no certificate\n", "ca.pem")
+    assert problem("ca.pem") == "holds no certificate in PEM"
+    assert problem("none.pem") == "cannot be read: No such file or directory"
+
+
 # -- Secrets
 
 

@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 
 from airbot.ai import wire
 from airbot.contract.payload import AIAnswer
@@ -31,11 +32,13 @@ class HostAI:
         url: str,
         timeout_s: float,
         secret: str = "",
+        ca_file: Path | None = None,
         now: Callable[[], datetime] = utcnow,
     ) -> None:
         self._url = url
         self._timeout_s = timeout_s
         self._secret = secret
+        self._tls = wire.trusting(ca_file)
         self._now = now
 
     def ask(self, question: Question, callback_url: str) -> AIAnswer:
@@ -61,7 +64,7 @@ class HostAI:
         began, said = time.monotonic(), "no answer"
         try:
             headers = self._headers(body, turn_id)
-            reached = wire.post(self._url, body, headers, self._timeout_s)
+            reached = wire.post(self._url, body, headers, self._timeout_s, self._tls)
             said = f"HTTP {reached.status}"
             return reached
         finally:

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import os
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 from typing import NamedTuple
 
@@ -23,6 +25,7 @@ from urllib3.connection import HTTPConnection
 from urllib3.connection import HTTPSConnection
 from urllib3.exceptions import HTTPError
 from urllib3.exceptions import ReadTimeoutError
+from urllib3.util.ssl_ import create_urllib3_context
 
 MAX_ANSWER_BYTES = 1024 * 1024
 TIMEOUTS = (requests.Timeout, TimeoutError, ReadTimeoutError)
@@ -43,13 +46,29 @@ class NotReached(Exception):
     """No whole answer came; the text is the kind of error, never an address."""
 
 
+def trusting(ca_file: Path | None) -> ssl.SSLContext:
+    """Believes the system's authorities and `ca_file`; requests adds certifi's.
+
+    A house's own authority is known to the system, and to certifi never.
+    """
+    context = create_urllib3_context()
+    context.set_default_verify_paths()
+    if ca_file is not None:
+        context.load_verify_locations(ca_file)
+    return context
+
+
 def post(
-    url: str, body: bytes, headers: Mapping[str, str], timeout_s: float
+    url: str,
+    body: bytes,
+    headers: Mapping[str, str],
+    timeout_s: float,
+    tls: ssl.SSLContext,
 ) -> Reached:
     """Raises TimeIsUp, NotReached."""
     deadline = _Deadline(timeout_s)
     try:
-        reached = _post(url, body, headers, deadline)
+        reached = _post(url, body, headers, deadline, tls)
     except (requests.RequestException, HTTPError, OSError, ValueError) as e:
         if deadline.is_over() or isinstance(e, TIMEOUTS):
             raise TimeIsUp from None
@@ -62,12 +81,16 @@ def post(
 
 
 def _post(
-    url: str, body: bytes, headers: Mapping[str, str], deadline: _Deadline
+    url: str,
+    body: bytes,
+    headers: Mapping[str, str],
+    deadline: _Deadline,
+    tls: ssl.SSLContext,
 ) -> Reached:
     with requests.Session() as session:
         session.trust_env = False  # no proxy, no .netrc
         for scheme in ("http://", "https://"):
-            session.mount(scheme, _Adapter(deadline))
+            session.mount(scheme, _Adapter(deadline, tls))
         with session.post(
             url,
             data=body,
@@ -131,12 +154,13 @@ class _Deadline:
 class _Adapter(HTTPAdapter):
     """Connections that a deadline can shut."""
 
-    def __init__(self, deadline: _Deadline) -> None:
+    def __init__(self, deadline: _Deadline, tls: ssl.SSLContext) -> None:
         self._deadline = deadline
+        self._tls = tls
         super().__init__()
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
+        super().init_poolmanager(*args, ssl_context=self._tls, **kwargs)
         deadline = self._deadline
 
         class Plain(HTTPConnection):

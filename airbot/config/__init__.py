@@ -225,6 +225,9 @@ OPTIONS = (
            " by a signature (Standard Webhooks)."),
     Option("ai", "secret_file", "", "", read_optional_path,
            "File that holds this secret, instead of writing it here."),
+    Option("ai", "ca_file", "", "", read_optional_path,
+           "PEM file of the authority that signed your AI's certificate, where neither"
+           " this machine nor certifi knows it."),
     Option("webhook", "host", "127.0.0.1", "API_HOST", read_host,
            "IP address of this machine on which answers of the AI are taken; 0.0.0.0"
            " means all of them."),
@@ -295,6 +298,7 @@ class AISection:
     max_attempts: int
     secret: str = field(repr=False)
     secret_file: Path | None
+    ca_file: Path | None
 
 
 @dataclass(frozen=True)
@@ -584,6 +588,7 @@ def _make_config(
 ) -> Config:
     for section in ("ai", "webhook"):
         _take_secret_from_file(values, section, problems)
+    _check_authority(values.get("ai.ca_file"), problems)
     if problems:
         raise ConfigError(problems)
     sections: dict[str, Any] = {}
@@ -630,6 +635,19 @@ def _take_secret_from_file(
             raise ValueError("is empty")
     except ValueError as e:
         problems.append(f"{name}_file: {file} {e}")
+
+
+def _check_authority(path: Path | None, problems: list[str]) -> None:
+    if path is None:
+        return
+    import ssl  # 30 ms that `airbot status` need not wait for
+
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+    except ssl.SSLError:
+        problems.append(f"ai.ca_file: {path} holds no certificate in PEM")
+    except OSError as e:
+        problems.append(f"ai.ca_file: {path} cannot be read: {e.strerror}")
 
 
 def _iter_warnings(ai: AISection, webhook: WebhookSection) -> Iterable[str]:

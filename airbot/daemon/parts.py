@@ -114,7 +114,12 @@ def _join(
 ) -> Parts:
     storage = opened.storage
     parts = _site_parts(config, storage, _browser(config, browser_arguments))
-    ai = HostAI(config.ai.webhook_url, config.ai.timeout_sec, config.ai.secret)
+    ai = HostAI(
+        config.ai.webhook_url,
+        config.ai.timeout_sec,
+        config.ai.secret,
+        config.ai.ca_file,
+    )
     callback_base = config.webhook.callback_base(server.host, server.port)
     return Parts(
         **vars(parts),
