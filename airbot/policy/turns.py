@@ -46,6 +46,7 @@ STANDS_STILL = "stands_still"  # our reply to it is being sent, or not proven ye
 CLOSED = "closed"  # failed, expired or cancelled: asked again only with a newer text
 
 ANSWERED_BY_A_PERSON = "someone on the host's side answered"
+OUT_OF_SIGHT = "earlier messages are out of sight"
 # A text of the host's side that stands in other conversations too.
 IN_DOUBT = "answered by a text of your account; scheduled?"
 
@@ -76,7 +77,8 @@ def is_hosted(own_role: str | None) -> bool:
 
 def standing(turn: TurnStatus | None, reply: ReplyStatus | None, in_hand: bool) -> str:
     """How a message stands, by its turn and by the reply to that turn."""
-    if turn is None:
+    # A text that its turn was superseded without had vanished, or had no words.
+    if turn is None or turn == TurnStatus.SUPERSEDED:
         return FRESH
     if turn in OPEN_TURNS or in_hand or reply == ReplyStatus.PENDING:
         return OPEN
@@ -104,6 +106,7 @@ class Case:
     unsettled: bool = False  # another reply here is being sent, or not proven yet
     old_ok: bool = False  # a person wants it answered, however old
     claimed: bool = False  # its reply is in hand: edits change nothing any more
+    cut: bool = False  # what stands above the shown messages is not known
 
 
 @dataclass(frozen=True)
@@ -170,6 +173,7 @@ def _open(
     young = tuple(text for text in texts if _is_young(case, text))
     if not young:
         return Decision(case.rules.too_old, close, texts, TurnStatus.EXPIRED)
+    reason = f"{reason}; {OUT_OF_SIGHT}" if case.cut else reason
     return Decision(reason, close, young, TurnStatus.NEW, supersedes)
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from datetime import timedelta
 
+from airbot.models import Odd
 from airbot.models import Reading
 
 LOOKS_APART = timedelta(hours=1)
@@ -38,7 +39,9 @@ class Known:
 
 def lacking(reading: Reading, known: Known) -> str | None:
     """What a reading lacks, in words; None when it is whole."""
-    shown = set(reading.ids) | {odd.id for odd in reading.odd}
+    shown = set(reading.ids)
+    if newest := newest_odd(reading):
+        return f"its newest message is not understood ({newest.path})"
     if not reading.complete:
         return "Airbnb holds its newest messages back"
     if not shown and (known.order or known.row_names):
@@ -48,6 +51,11 @@ def lacking(reading: Reading, known: Known) -> str | None:
     if known.order and known.order[-1] not in shown and not _ends_newer(reading, known):
         return "it ends before a message that was there"
     return None
+
+
+def newest_odd(reading: Reading) -> Odd | None:
+    """A message that is not understood, and may be the host's answer: never guessed."""
+    return next((odd for odd in reading.odd if odd.newest), None)
 
 
 def vanished(reading: Reading, known: Known) -> tuple[str, ...]:
@@ -83,10 +91,13 @@ def read_again_after(times: int) -> timedelta:
     return min(SLOWEST, timedelta(minutes=minutes))
 
 
-def merged(stored: tuple[str, ...], shown: tuple[str, ...]) -> tuple[str, ...]:
+def merged(
+    stored: tuple[str, ...], shown: tuple[str, ...], newest: str | None = None
+) -> tuple[str, ...]:
     """One order of all ids: what a reading lacks keeps its place among its neighbours.
 
-    `1 2 3 4` and then `2 4 5` give `1 2 3 4 5`; so do `1 2 3 4` and `5`.
+    `1 2 3 4` and then `2 4 5` give `1 2 3 4 5`; so do `1 2 3 4` and `5`. `newest`
+    stands last, even where what is shown does not hold it yet.
     """
     result = list(shown)
     places = set(shown)
@@ -97,6 +108,9 @@ def merged(stored: tuple[str, ...], shown: tuple[str, ...]) -> tuple[str, ...]:
         else:
             result.insert(at, id_)
             at += 1
+    if newest in result and newest not in places:
+        result.remove(newest)
+        result.append(newest)
     return tuple(result)
 
 

@@ -144,11 +144,16 @@ def save_thread(tx: Transaction, thread: Thread, mark: str | None) -> None:
 
 
 def save_messages(
-    tx: Transaction, thread_id: str, messages: Sequence[Message], now: datetime
+    tx: Transaction,
+    thread_id: str,
+    messages: Sequence[Message],
+    now: datetime,
+    newest: str | None = None,
 ) -> int:
     """Store the messages as they are shown now; how many guest texts are new.
 
-    What is stored and not shown keeps its place among its neighbours.
+    What is stored and not shown keeps its place among its neighbours; `newest` is the
+    last one, by the list's row.
     """
     stored = {
         row["id"]: row["position"]
@@ -157,7 +162,8 @@ def save_messages(
             {"id": thread_id},
         )
     }
-    order = merged(tuple(stored), tuple(message.id for message in messages))
+    shown = tuple(message.id for message in messages)
+    order = merged(tuple(stored), shown, newest)
     places = {id_: place for place, id_ in enumerate(order)}
     for message in messages:
         _save_message(tx, thread_id, message, places[message.id], now)

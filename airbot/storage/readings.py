@@ -85,16 +85,19 @@ class Readings:
             if row is not None:
                 save_thread(tx, row, None)
             reading = _with_known_roles(tx, reading)
-            lack = self._lacking(tx, reading, now)
-            new_texts = save_messages(tx, thread_id, reading.messages, now)
+            known = known_of(tx.execute, thread_id)
+            lack = _lacking(tx, reading, known, now)
+            newest = known.row_names
+            new_texts = save_messages(tx, thread_id, reading.messages, now, newest)
             if lack is not None:
-                new_texts += _save_newest(tx, row, now)
+                new_texts += _save_latest(tx, row, reading.ids, now)
                 lacks = note_trouble(tx, thread_id, lack, now)
                 return TakenIn(new_texts, lack, False, whole=False, trouble=lacks)
             trouble = _note_odd(tx, reading, mark, now)
             _know_our_own(tx, thread_id)
+            cut = whole.wants_more(reading, known)
             decision = _review(
-                tx, thread_id, reading.site_time, rules, now, reply, claimed
+                tx, thread_id, reading.site_time, rules, now, reply, claimed, cut
             )
         may_send = decision.close is None
         return TakenIn(new_texts, decision.reason, may_send, trouble=trouble)
@@ -111,16 +114,6 @@ class Readings:
     def wants_more(self, reading: Reading) -> bool:
         """Does it begin so late that a longer answer should be asked for?"""
         return whole.wants_more(reading, known_of(self._db.read, reading.thread.id))
-
-    def _lacking(self, tx: Transaction, reading: Reading, now: datetime) -> str | None:
-        known = known_of(tx.execute, reading.thread.id)
-        lack = whole.lacking(reading, known)
-        if lack is None or not reading.fresh:
-            return lack
-        if not agrees_with_last_look(tx, reading, now):
-            return lack
-        note_vanished(tx, reading.thread.id, whole.vanished(reading, known))
-        return None
 
     def left(self, site_now: datetime, rules: Rules) -> list[str]:
         """The threads in which a guest text was put off: to be reviewed again.
@@ -195,11 +188,17 @@ def stands_as(tx: Transaction, reply: Reply) -> str | None:
     return next(same, None)
 
 
-def _save_newest(tx: Transaction, row: Thread | None, now: datetime) -> int:
-    """What the list's row shows of a conversation that is not read whole."""
-    if row is None or row.latest is None:
-        return 0
-    return save_messages(tx, row.id, (row.latest,), now)
+def _lacking(
+    tx: Transaction, reading: Reading, known: whole.Known, now: datetime
+) -> str | None:
+    """What keeps it from being whole; two looks that agree do away with most of it."""
+    lack = whole.lacking(reading, known)
+    if lack is None or not reading.fresh or whole.newest_odd(reading):
+        return lack
+    if not agrees_with_last_look(tx, reading, now):
+        return lack
+    note_vanished(tx, reading.thread.id, whole.vanished(reading, known))
+    return None
 
 
 def _with_known_roles(tx: Transaction, reading: Reading) -> Reading:
@@ -229,6 +228,16 @@ def _with_known_role(tx: Transaction, thread_id: str, message: Message) -> Messa
     return replace(message, role=role, direction=direction, note=None)
 
 
+def _save_latest(
+    tx: Transaction, row: Thread | None, shown: Sequence[str], now: datetime
+) -> int:
+    """What the row shows, where the conversation does not hold it yet."""
+    if row is None or row.latest is None or row.latest.id in shown:
+        return 0
+    latest = _with_known_role(tx, row.id, row.latest)
+    return save_messages(tx, row.id, (latest,), now)
+
+
 def _note_odd(
     tx: Transaction, reading: Reading, mark: str | None, now: datetime
 ) -> Trouble | None:
@@ -254,10 +263,11 @@ def _review(
     now: datetime,
     reply: Reply | None = None,
     claimed: bool = True,
+    cut: bool = False,
 ) -> Decision:
     """Decide about a thread's turn and carry it out; `reply` is the one in hand."""
     rows = _messages_with_standing(tx, thread_id)
-    case = _case(tx, thread_id, rows, site_now, rules, reply)
+    case = replace(_case(tx, thread_id, rows, site_now, rules, reply), cut=cut)
     if reply is None:
         decision = turns.decide_turn(case)
     else:
