@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import grp
+import os
+import pwd
 import re
 from collections.abc import Callable
 from collections.abc import Mapping
@@ -20,6 +23,7 @@ from airbot.config import Config
 from airbot.config import Option
 from airbot.config import Reader
 from airbot.config import load_config
+from airbot.config import ours
 from airbot.config import read_boolean
 from airbot.config import read_host
 from airbot.config import read_path
@@ -48,6 +52,19 @@ Write = Callable[..., Path]
 @pytest.fixture(autouse=True)
 def no_system_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(config_module, "SYSTEM_CONFIG", tmp_path / "etc/config.ini")
+
+
+@pytest.fixture
+def as_another(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
+    """Let what stands at a path be another user's, who is not root."""
+
+    def give(path: Path) -> None:
+        if os.geteuid() == 0:
+            os.chown(path, 65534, -1)
+        else:
+            monkeypatch.setattr(os, "geteuid", lambda: 65534)
+
+    return give
 
 
 @pytest.fixture
@@ -216,6 +233,120 @@ def test_a_browser_is_a_path_or_a_bare_command(tmp_path: Path) -> None:
 def test_an_empty_log_folder_means_no_log_files(write: Write, tmp_path: Path) -> None:
     write("[logging]\ndir =\n")
     assert load_config(environ=ENV, cwd=tmp_path).logging.dir is None
+
+
+def test_the_example_in_a_clone_does_not_hide_the_systems_settings(
+    write: Write, tmp_path: Path
+) -> None:
+    here = write(MANUAL.read_text(encoding="utf-8"))
+    assert load_config(environ=ENV, cwd=tmp_path).source == here
+    etc = write("[sync]\ninterval_sec = 50\n", "etc/config.ini")
+    config = load_config(environ=ENV, cwd=tmp_path)
+    assert (config.source, config.warnings) == (etc, ())
+    write("", ".env")  # somebody has settings here
+    assert load_config(environ=ENV, cwd=tmp_path).source == here
+
+
+def test_a_config_ini_that_hides_the_systems_says_so(
+    write: Write, tmp_path: Path
+) -> None:
+    here = write("[sync]\ninterval_sec = 50\n")
+    etc = write("[sync]\ninterval_sec = 60\n", "etc/config.ini")
+    expected = f"{here} is read, {etc} is not: the working folder comes first"
+    assert load_config(environ=ENV, cwd=tmp_path).warnings == (expected,)
+    assert load_config(here, ENV, tmp_path).warnings == ()
+
+
+def test_the_file_to_write_is_named_where_there_is_none(tmp_path: Path) -> None:
+    (problem,) = problems_in(tmp_path, {})
+    assert f"set it in {tmp_path / 'config.ini'}" in problem
+
+
+# -- Whose files they are
+
+
+@pytest.fixture
+def no_container(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ours, "CONTAINERS", ())
+
+
+@pytest.mark.usefixtures("no_container")
+@pytest.mark.parametrize("name", ["config.ini", ".env"])
+def test_another_users_settings_are_refused(
+    name: str, write: Write, tmp_path: Path, as_another: Callable[[Path], None]
+) -> None:
+    file = write("", name)
+    write("", "etc/config.ini" if name == "config.ini" else "other.ini")
+    as_another(file)
+    problem = problems_in(tmp_path)[0]
+    assert problem.startswith(f"{file} is not read: {file} is ")
+    assert "sudo -u" in problem and "--config" in problem
+
+
+@pytest.mark.usefixtures("no_container")
+def test_settings_in_another_users_folder_are_refused(
+    write: Write, tmp_path: Path, as_another: Callable[[Path], None]
+) -> None:
+    write("")
+    as_another(tmp_path)
+    assert f": {tmp_path} is " in problems_in(tmp_path)[-1]
+
+
+@pytest.mark.usefixtures("no_container")
+@pytest.mark.parametrize("mode", [0o777, 0o1777, 0o702])
+def test_settings_in_a_folder_that_others_may_write_are_refused(
+    mode: int, write: Write, tmp_path: Path
+) -> None:
+    write("")
+    tmp_path.chmod(mode)
+    (problem,) = problems_in(tmp_path)
+    assert f"other users may write {tmp_path}" in problem
+
+
+@pytest.mark.usefixtures("no_container")
+def test_a_file_that_others_may_write_is_refused(write: Write, tmp_path: Path) -> None:
+    write("").chmod(0o646)
+    (problem,) = problems_in(tmp_path)
+    assert "chmod go-w" in problem
+
+
+@pytest.mark.usefixtures("no_container")
+@pytest.mark.parametrize(("members", "taken"), [([], True), (["maya"], False)])
+def test_a_group_may_write_that_holds_the_owner_alone(
+    members: list[str],
+    taken: bool,
+    write: Write,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    me = pwd.getpwuid(os.geteuid())
+    group = grp.struct_group(("house", "x", tmp_path.stat().st_gid, members))
+    monkeypatch.setattr(ours.pwd, "getpwall", lambda: [me])
+    monkeypatch.setattr(ours.grp, "getgrgid", lambda gid: group)
+    write("").chmod(0o660)
+    tmp_path.chmod(0o770)
+    if taken:
+        assert load_config(environ=ENV, cwd=tmp_path)
+    else:
+        assert len(problems_in(tmp_path)) == 2
+
+
+def test_settings_that_were_named_are_read_whosever_they_are(
+    write: Write, tmp_path: Path
+) -> None:
+    given = write("[sync]\ninterval_sec = 50\n")
+    tmp_path.chmod(0o777)
+    assert load_config(given, ENV, tmp_path).sync.interval_sec == 50
+
+
+def test_root_in_a_container_reads_what_is_mounted(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ours, "CONTAINERS", (tmp_path,))
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    write("")
+    tmp_path.chmod(0o777)
+    assert load_config(environ=ENV, cwd=tmp_path)
 
 
 # -- Problems of the file

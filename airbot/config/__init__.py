@@ -27,6 +27,7 @@ from configparser import RawConfigParser
 from contextlib import suppress
 from dataclasses import dataclass
 from dataclasses import field
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,7 @@ from airbot.addresses import WILDCARDS
 from airbot.addresses import http_address
 from airbot.addresses import is_loopback as is_loopback
 from airbot.config.checks import broken_rules
+from airbot.config.ours import check_ours
 from airbot.exceptions import ConfigError
 
 SYSTEM_CONFIG = Path("/etc/airbot/config.ini")
@@ -415,7 +417,8 @@ def load_config(
 ) -> Config:
     cwd = (cwd or Path.cwd()).absolute()
     problems: list[str] = []
-    source = _find_config(path, environ, cwd)
+    named = path or environ.get("AIRBOT_CONFIG", "").strip()
+    source = cwd / named if named else _find_config(cwd)
     base = source.parent if source else cwd
     given = _read_ini(source, problems) if source else {}
     given |= _from_credentials(environ, problems)
@@ -425,19 +428,34 @@ def load_config(
     values = _read_values(given, base, source, problems)
     for name, wrong in broken_rules(values):
         problems.append(f"{given[name].origin if name in given else name} {wrong}")
-    return _make_config(values, given, source, problems)
+    config = _make_config(values, given, source, problems)
+    if named or source != cwd / "config.ini" or not os.path.exists(SYSTEM_CONFIG):
+        return config
+    said = f"{source} is read, {SYSTEM_CONFIG} is not: the working folder comes first"
+    return replace(config, warnings=(said, *config.warnings))
 
 
-def _find_config(
-    path: Path | None, environ: Mapping[str, str], cwd: Path
-) -> Path | None:
-    named = path or environ.get("AIRBOT_CONFIG", "").strip()
-    if named:
-        return cwd / named
+def _find_config(cwd: Path) -> Path | None:
+    """Raises ConfigError where what is found here may be another user's."""
     # os.path.exists: a working folder that is closed to us (`sudo -u airbot` in /root)
     # holds no config.ini for us, and is no error.
-    candidates = (cwd / "config.ini", SYSTEM_CONFIG)
-    return next((c for c in candidates if os.path.exists(c)), None)
+    here, dotenv = cwd / "config.ini", cwd / ".env"
+    found = [path for path in (here, dotenv) if os.path.exists(path)]
+    system = SYSTEM_CONFIG if os.path.exists(SYSTEM_CONFIG) else None
+    if here in found or not system:
+        check_ours(found)
+    if here in found and not (system and found == [here] and _sets_nothing(here)):
+        return here
+    return system
+
+
+def _sets_nothing(path: Path) -> bool:
+    """As our example does: in a copy of the sources, nobody's settings."""
+    try:
+        lines = [line.strip() for line in _read_text(path).splitlines()]
+    except ValueError:
+        return False
+    return all(line[:1] in ("", "#", ";", "[") for line in lines)
 
 
 def _read_ini(path: Path, problems: list[str]) -> dict[str, Given]:
@@ -611,7 +629,7 @@ def _read_values(
         text, origin, _ = given.get(option.name, unset)
         try:
             if option.default is None and not text:
-                where = source or "config.ini"
+                where = source or base / "config.ini"
                 raise ValueError(f"is missing: set it in {where}, or {option.env}")
             check_unquoted(text)
             values[option.name] = option.read(text, base)

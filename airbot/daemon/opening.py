@@ -121,7 +121,11 @@ def _there(config: Config) -> Path:
     """The database that is there; only a run makes one."""
     path = config.storage.path
     if not path.exists():
-        raise StorageError(f"there is no database {path} yet: airbot has not run here")
+        settings = config.source or "no config.ini"
+        raise StorageError(
+            f"there is no database {path} yet: airbot has not run here"
+            f" (settings: {settings})"
+        )
     return path
 
 
