@@ -99,12 +99,16 @@ def _config(parsed: argparse.Namespace) -> Config:
 
     config = load_config(parsed.config)
     os.umask(UMASK)
-    for name in SECRETS:
-        os.environ.pop(name, None)
+    _keep_secrets()
     start_logging(config.logging.level, config.logging.dir)
     for warning in config.warnings:
         logging.getLogger("airbot.config").warning("%s", warning)
     return config
+
+
+def _keep_secrets() -> None:
+    for name in SECRETS:
+        os.environ.pop(name, None)
 
 
 def _desk(name: str) -> Callable[[argparse.Namespace], int]:
@@ -139,9 +143,12 @@ def _install_browser(parsed: argparse.Namespace) -> int:
 
 
 def _demo(parsed: argparse.Namespace) -> int:
+    from airbot.config import load_config
     from airbot.sandbox.demo import run_demo
 
-    return run_demo(parsed.once)
+    own_ai = load_config(parsed.config).ai if parsed.ai else None
+    _keep_secrets()
+    return _end_now(run_demo(parsed.once, parsed.port, own_ai))
 
 
 COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {

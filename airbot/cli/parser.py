@@ -49,15 +49,28 @@ def make_parser() -> argparse.ArgumentParser:
     backup = _command(commands, "backup", "copy the database, while airbot runs")
     backup.add_argument("file", type=Path, metavar="FILE", help="replaced if it exists")
     _command(commands, "install-browser", "get a Chromium, whichever way works")
+    _add_demo(commands)
+    return parser
+
+
+def _add_demo(commands: Any) -> None:
     demo = _command(commands, "demo", "the whole loop on a simulated Airbnb")
+    add = demo.add_argument
     # SUPPRESS: the default would undo a --once in front of the command.
-    demo.add_argument(
+    add(
         "--once",
         action="store_true",
         default=argparse.SUPPRESS,
         help="end when the guest has an answer",
     )
-    return parser
+    add("--ai", action="store_true", help="ask the AI that is set, with invented ids")
+    add(
+        "--port",
+        type=_port,
+        default=0,
+        metavar="N",
+        help="of the pages; 0: a free one (0)",
+    )
 
 
 def _add_desk(commands: Any) -> None:
@@ -109,5 +122,12 @@ def _listing(parser: argparse.ArgumentParser) -> None:
 def _seconds(text: str) -> float:
     value = float(text)
     if value < 0:
+        raise ValueError
+    return value
+
+
+def _port(text: str) -> int:
+    value = int(text)
+    if not 0 <= value <= 65535:
         raise ValueError
     return value

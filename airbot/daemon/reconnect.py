@@ -170,12 +170,17 @@ def _invitation(host: str, port: int, token: str) -> Iterator[str]:
     yield "Open this address in a browser; it lets in the first who comes:"
     yield f"  http://{shown}:{port}/?token={token}"
     if is_loopback(host):
-        person = os.environ.get("SUDO_USER") or getpass.getuser()
         yield "On another machine or a phone, first make a way here with SSH:"
-        yield f"  ssh -N -L {port}:{shown}:{port} {person}@{socket.gethostname()}"
+        yield f"  {way_here(shown, port)}"
     else:
         yield "From outside it goes through what has TLS, with the same /?token=..."
     yield "I wait for the inbox; after 15 minutes without anybody at the page I end."
+
+
+def way_here(host: str, port: int) -> str:
+    """The command that makes a port of this machine's loopback another machine's."""
+    person = os.environ.get("SUDO_USER") or getpass.getuser()
+    return f"ssh -N -L {port}:{host}:{port} {person}@{socket.gethostname()}"
 
 
 def _no_tls(host: str) -> str:

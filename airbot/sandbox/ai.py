@@ -6,6 +6,7 @@ It knows the AI contract of the README and nothing else of airbot.
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -19,16 +20,36 @@ from airbot.sandbox.server import SiteServer
 
 Json = dict[str, Any]
 
+# What the demo AI knows: words of a question, and what it says to them.
+TOPICS = [
+    (re.compile(rf"\b({words})", re.IGNORECASE), said)
+    for words, said in (
+        ("park", "You can park for free in front of the house."),
+        ("check.?in|arriv|key", "Check-in is from 3 pm; the key is in the box at 4."),
+        ("check.?out|leav", "Check-out is until 11 am; just leave the key inside."),
+        ("wi.?fi|internet|password", "The Wi-Fi is free; its name is on the fridge."),
+        ("breakfast|coffee", "Breakfast is not included, but there is coffee."),
+        ("pet|dog|cat", "Yes, one small pet is welcome."),
+        ("towel|linen|sheet", "Towels and bed linen are there."),
+        ("heat|cold|air.?con", "You set the heating at the dial beside the door."),
+    )
+]
+NO_TOPIC = "I am the demo AI, and know a house's usual things: do ask me about parking."
+
 
 class DemoAI:
     """An AI webhook on loopback; `url` is its address.
 
-    `answer` makes the reply from the question's JSON. `mode` is "callback" (as workflow
+    `answer` makes the reply from the question's JSON, and a callback takes `thinks_s`
+    seconds. `mode` is "callback" (as workflow
     tools do), "inline", "ignore", "silent", or the HTTP status to refuse with.
     """
 
-    def __init__(self, answer: Callable[[Json], str] | None = None) -> None:
+    def __init__(
+        self, answer: Callable[[Json], str] | None = None, thinks_s: float = 0
+    ) -> None:
         self.answer = answer or polite_answer
+        self._thinks_s = thinks_s
         self.mode: str | int = "callback"
         self.asked: list[Json] = []
         self.headers: list[dict[str, str]] = []
@@ -67,6 +88,7 @@ class DemoAI:
         return {"message": "Workflow was started"}
 
     def _answer(self, question: Json) -> None:
+        time.sleep(self._thinks_s)
         try:
             self.call_back(question)
         except requests.RequestException:
@@ -90,8 +112,6 @@ class DemoAI:
 
 
 def polite_answer(question: Json) -> str:
-    """Two lines, so that a new line has to be typed as well."""
-    return (
-        f"Hello {question['sender']}, thank you for your message.\n"
-        "I am the demo AI: your host will have taught his own one better."
-    )
+    """An answer to each thing that was asked, in the order of TOPICS, a line each."""
+    asked = [said for words, said in TOPICS if words.search(question["message"])]
+    return "\n".join([f"Hello {question['sender']}!", *(asked or [NO_TOPIC])])

@@ -42,10 +42,18 @@ form.addEventListener("submit", async (event) => {
   const body = new URLSearchParams({ text: text.value });
   if (!text.value.trim()) return;
   text.value = "";
+  grow();
   await fetch(address, { method: "POST", body });
   await refresh();
 });
 
+// as high as what is in it; the style sheet sets the limit
+function grow() {
+  text.style.height = "auto";
+  text.style.height = text.scrollHeight + "px";
+}
+
+text.addEventListener("input", grow);
 text.addEventListener("keydown", (event) => {
   if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
   event.preventDefault();
