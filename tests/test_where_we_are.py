@@ -56,6 +56,28 @@ CHALLENGES = {
     "airlock choice": '<label for="aov_select_friction_sms">SMS</label>',
     "airlock code": '<input id="airlock-code-input_1">',
 }
+# Of who stands before Airbnb, on a refused page; invented after the vendors' own.
+REFUSALS = {
+    "datadome's frame": (
+        '<iframe src="https://geo.captcha-delivery.com/captcha/?cid=x"></iframe>'
+    ),
+    "datadome's script": '<script src="https://ct.captcha-delivery.com/c.js"></script>',
+    "datadome's tag": '<script src="https://js.datadome.co/tags.js"></script>',
+    "human": '<div id="px-captcha"></div>',
+    "human's script": '<script>window._pxAppId = "PX0";</script>',
+    "human's other host": '<script src="https://captcha.px-cdn.net/PX0/c.js"></script>',
+    "arkose": '<script src="https://client-api.arkoselabs.com/v2/k/api.js"></script>',
+    "hcaptcha": '<script src="https://js.hcaptcha.com/1/api.js"></script>',
+    "cloudflare": '<script src="/cdn-cgi/challenge-platform/h/g/orchestrate"></script>',
+    "imperva": '<iframe src="/_Incapsula_Resource?CWUDNSAI=9"></iframe>',
+    "aws": '<script src="https://x.captcha-sdk.awswaf.com/j.js"></script>',
+    "recaptcha": '<script src="https://www.google.com/recaptcha/api.js"></script>',
+    "akamai": '<iframe src="/_sec/cp_challenge/ak-challenge-4-3.htm"></iframe>',
+}
+AS_JSON = {
+    "datadome": {"url": "https://geo.captcha-delivery.com/captcha/?initialCid=x"},
+    "human": {"appId": "PX0", "blockScript": "/x/captcha/captcha.js?a=c"},
+}
 LOGINS = {
     "phone or email": '<input id="phone-or-email">',
     "continue with email": '<b data-testid="social-auth-button-email">E</b>',
@@ -203,6 +225,51 @@ def test_a_status_says_what_it_is_whatever_the_words(
         assert trouble.retry_after_s == 77
 
 
+@pytest.mark.parametrize("kind", REFUSALS)
+def test_a_403_of_a_vendors_is_a_check_for_humans(
+    bare: Bare, browser: Browser, kind: str
+) -> None:
+    bare.status, bare.page = "403 Forbidden", WORDS + REFUSALS[kind]
+    assert isinstance(meets(browser, bare.url), ChallengeShown)
+
+
+@pytest.mark.parametrize("status", ["429 Too Many", "405 Not Allowed"])
+def test_so_is_another_status_of_theirs(
+    bare: Bare, browser: Browser, status: str
+) -> None:
+    bare.status, bare.page = status, WORDS + REFUSALS["human"]
+    assert isinstance(meets(browser, bare.url), ChallengeShown)
+
+
+def test_a_site_that_rests_is_unavailable_whoever_stands_before_it(
+    bare: Bare, browser: Browser
+) -> None:
+    bare.status = "503 Service Unavailable"
+    bare.page = WORDS + REFUSALS["datadome's tag"] + REFUSALS["recaptcha"]
+    assert type(meets(browser, bare.url)) is SiteUnavailable
+    bare.page += REFUSALS["datadome's frame"].replace("<iframe", "<iframe hidden")
+    assert isinstance(meets(browser, bare.url), ChallengeShown)
+
+
+@pytest.mark.parametrize("kind", ["maintenance", "unknown"])
+@pytest.mark.parametrize(
+    ("status", "error"), [(None, SiteChanged), (503, SiteUnavailable)]
+)
+def test_maintenance_and_unknown_pages_ask_for_no_person(
+    site: AirbnbSite,
+    airbnb: Airbnb,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: str,
+    status: int | None,
+    error: type[SiteError],
+) -> None:
+    monkeypatch.setattr(verbs, "PAGE_TIMEOUT_S", 0.5)
+    site.trouble.page_html, site.trouble.page_status = kind, status
+    with pytest.raises(SiteError) as raised:
+        airbnb.open_inbox()
+    assert type(raised.value) is error
+
+
 def test_a_page_that_goes_to_the_login_when_its_question_is_refused_is_a_login(
     bare: Bare, browser: Browser
 ) -> None:
@@ -254,6 +321,42 @@ def test_a_page_in_place_of_json_is_looked_at(
     site.trouble.html_on_api = True
     with pytest.raises(ChallengeShown if kind in CHALLENGES else LoginRequired):
         opened.ask_inbox()
+
+
+@pytest.mark.parametrize("kind", [*REFUSALS, *AS_JSON])
+def test_a_403_of_a_vendors_in_place_of_json_is_a_check_for_humans(
+    site: AirbnbSite, opened: Airbnb, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    page = AS_JSON.get(kind) or WORDS + REFUSALS[kind]
+    monkeypatch.setattr(api, "_failure", lambda _: api.answer(page, 403))
+    with pytest.raises(ChallengeShown):
+        opened.ask_inbox()
+
+
+@pytest.mark.parametrize("what", ["page", "list", "conversation"])
+def test_the_site_s_own_vendor_blocks_both(
+    site: AirbnbSite, opened: Airbnb, what: str
+) -> None:
+    site.trouble.challenge = "datadome"
+    (thread,) = site.world.inbox()
+    verbs_of = {
+        "page": lambda: opened.open_thread(thread.id),
+        "list": opened.ask_inbox,
+        "conversation": lambda: opened.ask_thread(thread.id),
+    }
+    with pytest.raises(ChallengeShown):
+        verbs_of[what]()
+
+
+@pytest.mark.parametrize("kind", ["data", "field"])
+def test_a_part_of_the_site_that_is_out_is_tried_again_soon(
+    site: AirbnbSite, opened: Airbnb, kind: str
+) -> None:
+    site.trouble.api_errors = kind
+    with pytest.raises(SiteUnavailable, match="errors"):
+        opened.ask_inbox()
+    site.clear_trouble()
+    assert opened.ask_inbox().threads
 
 
 @pytest.mark.parametrize("kind", HIDDEN)

@@ -76,18 +76,22 @@ CHALLENGE = (
     'label[for*="aov_select_friction"]',
     'input[id*="airlock-code-input"]',
     'iframe[src*="captcha-delivery.com"]',
-    'iframe[src*="hcaptcha.com"][src*="challenge"]',
+    'iframe[src*="hcaptcha.com"]:not([src*="size=invisible"])',
     'iframe[src*="challenges.cloudflare.com"]',
     "#px-captcha",
 )
-# Who stands before a site and sends such checks. Their frames and scripts lie in good
-# pages, too: only the answer to a refused request is looked through for them.
+# Who stands before a site and refuses requests with such checks: DataDome, Arkose,
+# HUMAN, hCaptcha, Cloudflare, GeeTest, Imperva, AWS, reCAPTCHA, Akamai. Their scripts
+# lie in good pages, too: only a refused request's answer is looked through for them.
 VENDORS = re.compile(
-    r"captcha-delivery\.com|arkoselabs\.com|funcaptcha\.com|px-captcha|px-cloud\.net"
-    r"|perimeterx\.net|hcaptcha\.com|challenges\.cloudflare\.com|geetest\.com"
-    r"|_Incapsula_Resource|awswaf\.com|/recaptcha/|akam/13",
+    r"captcha-delivery\.com|datadome\.co\b|arkoselabs\.com|funcaptcha\.com"
+    r"|px-captcha|px-cloud\.net|px-cdn\.net|perimeterx\.net|_pxAppId|\"blockScript\""
+    r"|hcaptcha\.com|challenges\.cloudflare\.com|/cdn-cgi/challenge-platform/"
+    r"|geetest\.com|_Incapsula_Resource|awswaf\.com|/recaptcha/|/_sec/cp_challenge/"
 )
-REFUSED = frozenset({403, 405, 429, 503})
+REFUSED = frozenset({403, 405, 429})
+# A 503 is as a rule that of a site which rests, and its page has their scripts as well.
+VENDORS_FRAME = re.compile(rf"<iframe[^>]*(?:{VENDORS.pattern})")
 LOGIN = (
     "#phone-or-email",
     '[data-testid="social-auth-button-email"]',
@@ -207,7 +211,8 @@ def check_status(status: int | None, what: str, retry_after: str | None = None) 
 
 def check_refused(status: int | None, text: str, what: str) -> None:
     """Has who stands before Airbnb refused it, with a check for humans?"""
-    if status in REFUSED and VENDORS.search(text):
+    mark = VENDORS if status in REFUSED else VENDORS_FRAME if status == 503 else None
+    if mark and mark.search(text):
         raise ChallengeShown(f"Airbnb shows a check for humans (HTTP {status}, {what})")
 
 
@@ -227,6 +232,7 @@ def check_send(status: int | None, text: str, retry_after: str | None) -> None:
     what = "the answer to the message"
     if status == 401:
         check_unauthorized(text, what)
+    check_refused(status, text, what)
     data = parse(text)
     if is_airlock(data):
         raise ChallengeShown(f"Airbnb asks for a check for humans ({what})")
