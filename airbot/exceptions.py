@@ -80,6 +80,10 @@ class SiteUnavailable(SiteError):
         self.retry_after_s = retry_after_s
 
 
+class PageFailed(SiteUnavailable):
+    """The page hung, crashed, or did not do in time what was asked of it."""
+
+
 class BrowserMissing(SiteUnavailable):
     """No Chromium on this machine that can be started."""
 

@@ -177,6 +177,8 @@ class Sender:
             self._troubled(reply, e)
         except ThreadError as e:
             self._try_later(reply, str(e))
+        except DialogShown as e:
+            self._under_dialog(reply, e)
         except SiteError as e:
             # Not this reply's fault: it waits for the session, and is not counted.
             self._release(reply, str(e))
@@ -230,6 +232,9 @@ class Sender:
             if self._storage.readings.wants_more(reading):
                 reading = self._site.ask_thread(thread_id, fresh, more=True)
             rows = self._site.ask_inbox().threads
+        except ThreadTroubled:
+            self._site.ask_inbox()  # where that fails, too, it is the site's trouble
+            raise
         finally:
             self._check_account()
         return reading, next((row for row in rows if row.id == thread_id), None)
@@ -276,13 +281,23 @@ class Sender:
         """The conversation's own trouble, unless the step works nowhere any more."""
 
         def works_elsewhere() -> bool:
-            rest = self._storage.inbox.resting_thread(None)
-            return rest is not None and self._site.works(e.step, rest)
+            return self._works_elsewhere(e.step)
 
         if self._blame.is_the_sites(e.step, reply.thread_id, works_elsewhere):
             self._release(reply, str(e))
             raise e.site_error
         self._try_later(reply, str(e))
+
+    def _under_dialog(self, reply: Reply, e: DialogShown) -> None:
+        """The page's, so that all wait; or one over this conversation alone."""
+        if not self._works_elsewhere("type"):
+            self._release(reply, str(e))
+            raise e
+        self._try_later(reply, str(e))
+
+    def _works_elsewhere(self, step: str) -> bool:
+        rest = self._storage.inbox.resting_thread(None)
+        return rest is not None and self._site.works(step, rest)
 
     def _try_later(self, reply: Reply, reason: str) -> None:
         if reply.attempts + 1 >= self._rules.max_attempts:

@@ -8,6 +8,7 @@ go anywhere else is stopped in the page, and the reply counts as not typed.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NoReturn
 
 from airbot.airbnb import pages
 from airbot.airbnb import shapes
@@ -18,8 +19,10 @@ from airbot.exceptions import ReplyNotTyped
 from airbot.exceptions import SiteChanged
 from airbot.models import PressOutcome
 
-COMPOSER_TIMEOUT_S = 5.0
+COMPOSER_TIMEOUT_S = 8.0
 PRESS_TIMEOUT_S = 10.0
+RELOAD_TIMEOUT_S = 20.0
+TYPING_TRIES = 3  # a hint of the page's, or a new box, takes the focus once
 
 
 class Composer:
@@ -28,25 +31,35 @@ class Composer:
     def __init__(self, browser: Browser, check_page: Callable[[], None]) -> None:
         self._browser = browser
         self._check_page = check_page
-        self._covered = False  # does something (a cookie banner) lie over Send?
 
-    def is_shown(self) -> bool:
-        return self._browser.tab.is_shown(pages.COMPOSER, COMPOSER_TIMEOUT_S)
+    def is_ready(self) -> bool:
+        """Could a reply be typed here, as far as is seen without typing?"""
+        tab = self._browser.tab
+        return (
+            tab.is_shown(pages.COMPOSER, COMPOSER_TIMEOUT_S)
+            and tab.is_shown(pages.SEND_BUTTON, COMPOSER_TIMEOUT_S)
+            and not tab.is_under_dialog(pages.COMPOSER)
+        )
 
     def type(self, text: str) -> None:
         """Empty it, type, and check that it holds exactly the reply."""
         tab = self._browser.tab
-        if not self.is_shown():
-            self._check_page()
-            raise SiteChanged(f"the composer {pages.COMPOSER_ID}")
+        is_shown = tab.is_shown(pages.COMPOSER, COMPOSER_TIMEOUT_S)
         if tab.is_under_dialog(pages.COMPOSER):
             raise DialogShown("a dialog lies over Airbnb's page")
-        if not tab.type_text(pages.COMPOSER, text):
-            self._not_typed("something else took the focus while it was typed")
-        self._check(text)
-        if not tab.is_enabled(pages.SEND_BUTTON, COMPOSER_TIMEOUT_S):
-            tab.empty(pages.COMPOSER)
+        if not is_shown:
+            self._check_page()
+            raise SiteChanged(f"the composer {pages.COMPOSER_ID}")
+        for _ in range(TYPING_TRIES):
+            typed = tab.type_text(pages.COMPOSER, text)
+            if typed and self._holds(text) or tab.is_under_dialog(pages.COMPOSER):
+                break
+        self._check(text, typed)
+        if not tab.is_shown(pages.SEND_BUTTON, COMPOSER_TIMEOUT_S):
+            self.empty()
             raise SiteChanged(f"the Send button {pages.SEND_BUTTON}")
+        if not tab.is_enabled(pages.SEND_BUTTON, COMPOSER_TIMEOUT_S):
+            self._not_typed("Airbnb's Send button stays disabled for this text")
 
     def check(self, thread_number: str, text: str) -> None:
         """Right before the press: the same conversation, the reply, nothing over it."""
@@ -58,10 +71,12 @@ class Composer:
         if not tab.is_enabled(pages.SEND_BUTTON, COMPOSER_TIMEOUT_S):
             # A key on a dead button would look like a press that nobody heard.
             self._not_typed("the Send button cannot be pressed any more")
-        self._covered = tab.is_covered(pages.SEND_BUTTON)
 
     def empty(self) -> None:
-        self._browser.tab.empty(pages.COMPOSER)
+        """Leave no draft of ours behind, if need be by loading the page anew."""
+        tab = self._browser.tab
+        if tab.is_shown(pages.COMPOSER) and not tab.empty(pages.COMPOSER):
+            tab.load(tab.address(), RELOAD_TIMEOUT_S)
 
     def press(self) -> PressOutcome:
         """Press Send, once, and watch the page's own request.
@@ -75,18 +90,23 @@ class Composer:
             # The attempt is on record already (Outbox.start_press), and nothing may
             # press again before two readings of the conversation have proven that
             # nothing arrived.
-            tab.click(pages.SEND_BUTTON, by_key=self._covered)
+            tab.click(pages.SEND_BUTTON)
             tab.pump(lambda: _is_over(exchanges), PRESS_TIMEOUT_S)
             return _outcome(exchanges)
 
-    def _check(self, text: str) -> None:
+    def _check(self, text: str, typed: bool = True) -> None:
         if self._browser.tab.is_under_dialog(pages.COMPOSER):
-            raise ReplyNotTyped("a dialog opened over the page")
-        held = self._browser.tab.text_of(pages.COMPOSER)
-        if _comparable(held) != _comparable(text):
+            self._not_typed("a dialog opened over the page")
+        if not typed:
+            self._not_typed("something else took the focus while it was typed")
+        if not self._holds(text):
             self._not_typed("the composer did not hold exactly the reply")
 
-    def _not_typed(self, why: str) -> None:
+    def _holds(self, text: str) -> bool:
+        held = self._browser.tab.text_of(pages.COMPOSER)
+        return _comparable(held) == _comparable(text)
+
+    def _not_typed(self, why: str) -> NoReturn:
         self.empty()
         raise ReplyNotTyped(why)
 

@@ -43,6 +43,7 @@ from airbot.exceptions import BrowserMissing
 from airbot.exceptions import ChallengeShown
 from airbot.exceptions import DialogShown
 from airbot.exceptions import LoginRequired
+from airbot.exceptions import PageFailed
 from airbot.exceptions import SiteChanged
 from airbot.exceptions import SiteError
 from airbot.exceptions import SiteUnavailable
@@ -83,15 +84,15 @@ class Airbnb:
         It is loaded at `thread_id`, which should have nothing unanswered: an open
         conversation marks itself read. The bare address opens the newest one.
         """
+        if thread_id is not None:
+            with suppress(ThreadError), self._there("opening the inbox", "open"):
+                return self._load(thread_id)[0]
         with self._job("opening the inbox"):
-            if thread_id is not None:
-                with suppress(ThreadError):
-                    return self._load(thread_id)[0]
             return self._load_bare()
 
     def open_thread(self, thread_id: str) -> Reading:
         """Load a conversation, over the network, and read it as it stands now."""
-        with self._job("opening a conversation"):
+        with self._there("opening a conversation", "open"):
             reading = self._load(thread_id)[1]
             if reading is None:
                 raise ThreadNotShown("the inbox is empty")
@@ -168,39 +169,41 @@ class Airbnb:
 
         Raises DialogShown where one lies over the page already.
         """
-        with self._job("typing"), about_the_conversation("type"):
+        with self._there("typing", "type"), about_the_conversation("type"):
             self._composer.type(text)
 
     def check_typed(self, thread_id: str, text: str) -> None:
         """Right before the press: the same conversation, the reply, nothing over it."""
-        with self._job("looking before the press"), about_the_conversation("type"):
-            self._composer.check(shapes.thread_number(thread_id), text)
+        number = shapes.thread_number(thread_id)
+        with self._there("looking before the press", "type"):
+            with about_the_conversation("type"):
+                self._composer.check(number, text)
 
     def empty_composer(self) -> None:
         """Leave no draft of ours behind, if the page is still there."""
         if not self._is_loaded():
             return
-        with self._job("emptying the composer"):
+        with self._there("emptying the composer", "type"):
             self._composer.empty()
 
     def press_send(self) -> PressOutcome:
         """Press Send, once, and watch the page's own request."""
-        with self._job("pressing Send"), about_the_conversation("press"):
+        with self._there("pressing Send", "press"), about_the_conversation("press"):
             self._pressed = True
             return self._composer.press()
 
     def works(self, step: str, thread_id: str) -> bool:
         """Does a step that failed elsewhere work in this conversation?
 
-        Nothing is typed: where it is about typing, a composer is enough.
+        Nothing is typed: where it is about typing, a composer and Send are enough.
         """
         try:
             if step == "read":
                 self.ask_thread(thread_id)
                 return True
-            with self._job("looking for the composer"):
+            with self._there("looking for the composer", "open"):
                 self._load(thread_id)
-                return self._composer.is_shown()
+                return self._composer.is_ready()
         except ThreadError:
             return False
 
@@ -214,6 +217,15 @@ class Airbnb:
 
     def _job(self, what: str) -> AbstractContextManager[None]:
         return self._browser.job(what, JOB_DEADLINE_S)
+
+    @contextmanager
+    def _there(self, what: str, step: str) -> Iterator[None]:
+        """A job in one conversation: its page may hang or crash where no other does."""
+        try:
+            with self._job(what):
+                yield
+        except PageFailed as e:
+            raise ThreadTroubled(step, e) from None
 
     def _load(self, thread_id: str | None) -> tuple[InboxPage, Reading | None]:
         number = shapes.thread_number(thread_id) if thread_id else None
@@ -248,9 +260,8 @@ class Airbnb:
         if status is None or status < 400:
             return
         self._check_marks()  # a check for humans may come as a 403
-        if status in pages.REFUSED:
-            text = str(self._browser.tab.probe(pages.WHOLE_PAGE))
-            pages.check_refused(status, text, "the inbox page")
+        text = str(self._browser.tab.probe(pages.WHOLE_PAGE))
+        pages.check_refused(status, text, "the inbox page")
         pages.check_status(status, "the inbox page", wish)
         if number and status == 404:
             raise ThreadNotShown("Airbnb does not show this conversation")
@@ -362,7 +373,12 @@ class Airbnb:
 
     def _inbox_page(self, question: Question, answer: Answer) -> InboxPage:
         data = self._checked(answer, pages.LIST_QUERY)
-        page = shapes.inbox_page(data, question.asked_as(), site_time(answer))
+        try:
+            page = shapes.inbox_page(data, question.asked_as(), site_time(answer))
+        except SiteChanged as e:
+            if data.get("errors"):  # a part of the site is out, and its data are null
+                raise SiteUnavailable(f"the list holds errors; {e}") from None
+            raise
         self._account_id = page.account_id
         return page
 

@@ -19,6 +19,13 @@ def is_death(e: Exception) -> bool:
     )
 
 
+def is_of_the_page(e: Exception) -> bool:
+    """Is it the page that hung, crashed or went away, and not browser or network?"""
+    if "crashed" in str(e):
+        return True
+    return not is_death(e) and not is_taken(e) and "net::" not in str(e)
+
+
 def is_taken(e: Exception) -> bool:
     """Is it because another Chromium has the profile?"""
     return "ProcessSingleton" in str(e) or "existing browser session" in str(e)
@@ -31,6 +38,8 @@ def in_words(e: Exception) -> str:
         return f"no answer ({code[1]})"
     if is_taken(e):
         raise AlreadyRunning("another Chromium has the profile open") from None
+    if "crashed" in str(e):
+        return "the page crashed"
     if is_death(e):
         return "the browser ended"
     if type(e).__name__ == "TimeoutError":

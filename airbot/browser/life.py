@@ -21,11 +21,13 @@ from airbot.browser.cast import Cast
 from airbot.browser.cast import Picture
 from airbot.browser.errors import in_words
 from airbot.browser.errors import is_death
+from airbot.browser.errors import is_of_the_page
 from airbot.browser.errors import is_playwright
 from airbot.browser.find import find_browser
 from airbot.browser.launch import Launcher
 from airbot.browser.processes import Driver
 from airbot.browser.tab import Tab
+from airbot.exceptions import PageFailed
 from airbot.exceptions import SiteUnavailable
 
 if TYPE_CHECKING:
@@ -78,8 +80,9 @@ class Browser:
     def job(self, what: str, deadline_s: float) -> Iterator[None]:
         """Everything that is asked of the browser happens inside of one.
 
-        Raises SiteUnavailable when the browser died, hung or timed out; our own errors
-        pass through and leave the browser as it is. A job inside a job is part of it.
+        Raises SiteUnavailable when the browser died or the network is gone, PageFailed
+        when the page hung, crashed or timed out; our own errors pass through and leave
+        the browser as it is. A job inside a job is part of it.
         """
         if self._in_job:
             yield
@@ -122,8 +125,9 @@ class Browser:
             self._drop()
             if expired.is_set():
                 message = f"{what}: no end after {seconds:g} s, the browser was ended"
-                raise SiteUnavailable(message) from None
-            raise SiteUnavailable(f"{what}: {in_words(e)}") from None
+                raise PageFailed(message) from None
+            kind = PageFailed if is_of_the_page(e) else SiteUnavailable
+            raise kind(f"{what}: {in_words(e)}") from None
         finally:
             timer.cancel()
             timer.join()  # else it could still end the next browser

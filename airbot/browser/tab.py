@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 PUMP_MS = 10
 PROBES = 20
 PROBE_AGAIN_MS = 200
+CLICK_TIMEOUT_MS = 2_000  # a click that comes later may meet another page
 
 FETCH = """
 async ({url, method, headers, body, timeout, cache}) => {
@@ -81,32 +82,60 @@ element => {
 }
 """
 
-# A modal dialog that is seen, and that the element is not a part of.
-IS_UNDER_DIALOG = """
-selector => [...document.querySelectorAll(':modal, [aria-modal="true"]')].some(e => {
+# Which of them a person sees or could scroll to. A site hides a second one by its size,
+# as see-through, or beyond the page's left or upper edge.
+WHICH_ARE_SEEN = """
+elements => elements.flatMap((e, index) => {
   const box = e.getBoundingClientRect();
-  return box.width > 1 && box.height > 1 && !e.querySelector(selector)
-    && e.checkVisibility({checkOpacity: true, checkVisibilityCSS: true});
+  const drawn = box.width > 1 && box.height > 1
+    && box.right + scrollX > 0 && box.bottom + scrollY > 0;
+  return drawn && e.checkVisibility({checkOpacity: true}) ? [index] : [];
 })
 """
 
-# Stops every key that is not for such an element, before anything hears of it.
+# A modal dialog that is seen, and that the element is not a part of. The dialog's own
+# box may be empty, with all that is seen of it fixed in front of the page.
+UNDER_DIALOG = """
+selector => {
+  const seen = e => {
+    const box = e.getBoundingClientRect();
+    return box.width > 1 && box.height > 1 && box.right > 0 && box.bottom > 0
+      && box.left < innerWidth && box.top < innerHeight
+      && e.checkVisibility({checkOpacity: true, checkVisibilityCSS: true});
+  };
+  const within = root => [root, ...[...root.querySelectorAll('*')].flatMap(
+    e => e.shadowRoot ? within(e.shadowRoot) : [])];
+  const dialogs = within(document).flatMap(
+    root => [...root.querySelectorAll(':modal, [aria-modal="true"]')]);
+  const elements = [...document.querySelectorAll(selector)];
+  return elements.length > 0 && elements.every(e => e.closest('[inert]'))
+    || dialogs.some(dialog => !dialog.querySelector(selector)
+      && [dialog, ...within(dialog.shadowRoot ?? dialog).flatMap(
+        root => [...root.querySelectorAll('*')])].some(seen));
+}
+"""
+
+# Stops every key that is not for such an element, before anything hears of it. What has
+# the focus is looked at as well: keys in a frame never come by here.
 KEYS_FOR = """
 selector => {
+  const underDialog = UNDER_DIALOG;
   const guard = {strayed: false};
   const kinds = ['keydown', 'keypress', 'keyup', 'beforeinput'];
+  const isMeant = e => e instanceof Element && e.closest(selector) !== null;
   const look = event => {
-    const target = event.composedPath()[0];
-    if (target instanceof Element && target.closest(selector)) return;
+    if (isMeant(event.composedPath()[0])) return;
     guard.strayed = true;
     event.preventDefault();
     event.stopImmediatePropagation();
   };
   kinds.forEach(kind => window.addEventListener(kind, look, true));
+  guard.reaches = () => !guard.strayed && isMeant(document.activeElement)
+    && !underDialog(selector);
   guard.end = () => kinds.forEach(k => window.removeEventListener(k, look, true));
   return guard;
 }
-"""
+""".replace("UNDER_DIALOG", UNDER_DIALOG)
 
 
 @dataclass(frozen=True)
@@ -290,24 +319,30 @@ class Tab:
         self._page.set_viewport_size({"width": width, "height": height})
 
     def is_shown(self, selector: str, timeout_s: float = 0) -> bool:
-        """Is exactly one such element visible, now or within the time?"""
-        return self.pump(lambda: self._visible(selector) == 1, timeout_s)
+        """Is exactly one such element seen, now or within the time?"""
+        return self.pump(lambda: len(self._seen(selector)) == 1, timeout_s)
 
-    def _visible(self, selector: str) -> int:
-        return self._one(selector).count()
+    def _seen(self, selector: str) -> list[int]:
+        return list(self._visible(selector).evaluate_all(WHICH_ARE_SEEN))
+
+    def _visible(self, selector: str) -> Locator:
+        return self._page.locator(selector).filter(visible=True)
 
     def _one(self, selector: str) -> Locator:
         """The one that a person sees: a site may keep others hidden."""
-        return self._page.locator(selector).filter(visible=True)
+        seen, visible = self._seen(selector), self._visible(selector)
+        return visible.nth(seen[0]) if len(seen) == 1 else visible
 
     def is_enabled(self, selector: str, timeout_s: float) -> bool:
         """Does the one such element become clickable within the time?"""
-        button = self._one(selector)
-        return self.pump(lambda: button.count() == 1 and button.is_enabled(), timeout_s)
+        return self.pump(
+            lambda: self.is_shown(selector) and self._one(selector).is_enabled(),
+            timeout_s,
+        )
 
     def is_under_dialog(self, selector: str) -> bool:
         """Does a modal dialog lie over the page, the element not inside of it?"""
-        return bool(self._page.evaluate(IS_UNDER_DIALOG, selector))
+        return bool(self._page.evaluate(UNDER_DIALOG, selector))
 
     def type_text(self, selector: str, text: str) -> bool:
         """Put a text into an empty or filled box, line by line.
@@ -317,30 +352,32 @@ class Tab:
         no key has reached it, and the box holds a part of the text.
         """
         box = self._one(selector)
-        box.fill("")
-        with self._keys_for(selector) as strayed:
-            box.focus()
+        with self._keys_for(selector) as reach:
+            box.fill("")
             for index, line in enumerate(text.split("\n")):
-                if index:
+                if index and reach():
                     self._page.keyboard.press("Shift+Enter")
-                if line:
+                if line and reach():
                     self._page.keyboard.insert_text(line)
-                if strayed():
-                    return False
-        return True
+            return reach()
 
     @contextmanager
     def _keys_for(self, selector: str) -> Iterator[Callable[[], bool]]:
-        """No key reaches anything else meanwhile; has one been meant to?"""
+        """No key reaches anything else meanwhile; would the next one reach it?"""
         guard = self._page.evaluate_handle(KEYS_FOR, selector)
         try:
-            yield lambda: bool(guard.evaluate("guard => guard.strayed"))
+            yield lambda: bool(guard.evaluate("guard => guard.reaches()"))
         finally:
-            guard.evaluate("guard => guard.end()")
-            guard.dispose()
+            with suppress(Exception):  # the page may be another by now
+                guard.evaluate("guard => guard.end()")
+                guard.dispose()
 
-    def empty(self, selector: str) -> None:
-        self._one(selector).fill("")
+    def empty(self, selector: str) -> bool:
+        """Is the box empty now? Under a dialog it may not be."""
+        box = self._one(selector)
+        with self._keys_for(selector):
+            box.fill("")
+        return not self.text_of(selector).strip("\n")
 
     def text_of(self, selector: str) -> str:
         """What a box holds."""
@@ -350,19 +387,22 @@ class Tab:
         """Would a click on it meet something else, or nothing? Nothing is clicked."""
         return bool(self._one(selector).evaluate(IS_COVERED))
 
-    def click(self, selector: str, by_key: bool = False) -> None:
+    def click(self, selector: str) -> None:
         """Press a button, with the mouse or, under a cover, with its Enter key.
 
         The mouse presses only what lies under it (Playwright looks, and looks again
-        while it presses), the key only what has the focus.
+        while it presses), the key only what has the focus. Under a dialog neither does.
         """
         button = self._one(selector)
-        if not by_key:
-            button.click(no_wait_after=True)
+        if self.is_under_dialog(selector):
             return
-        with self._keys_for(selector):
+        if not self.is_covered(selector):
+            button.click(no_wait_after=True, timeout=CLICK_TIMEOUT_MS)
+            return
+        with self._keys_for(selector) as reach:
             button.focus()
-            self._page.keyboard.press("Enter")
+            if reach():
+                self._page.keyboard.press("Enter")
 
 
 def _lower(headers: dict[str, str]) -> dict[str, str]:
