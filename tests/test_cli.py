@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from test_storage import close_turn
 
+from airbot import __version__
 from airbot import cli
 from airbot.exceptions import StorageError
 from airbot.models import Direction
@@ -257,6 +258,93 @@ def test_who_has_read_enough_is_told_nothing_more(storage, folder):
     done = subprocess.run(command, stdout=write_end, stderr=subprocess.PIPE, timeout=30)
     os.close(write_end)
     assert (done.returncode, done.stderr) == (1, b"")
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_change_no_exit_code(storage, folder, closed):
+    command = f'"{sys.executable}" -m airbot status {closed}'
+    done = subprocess.run(["sh", "-c", command], capture_output=True, timeout=30)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert Storage(folder / "airbot.db").check() is None  # nothing was printed into it
+
+
+def test_what_cannot_be_printed_is_said(storage):
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, "-m", "airbot", "status"]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert_a_sentence(done, 1, "No space left on device")
+    assert done.stderr.count("\n") == 1
+
+
+def other_charset(name: str) -> dict[str, str]:
+    # The last two: Python would take UTF-8 nevertheless.
+    other = {"PYTHONIOENCODING": name, "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    return {**os.environ, **other, "LC_ALL": "C"}
+
+
+@pytest.mark.parametrize("charset", ["ascii", "latin-1"])
+def test_a_terminal_without_utf8_gets_what_it_can_show(storage, charset):
+    guest_writes(storage, "Où ? 🅿")
+    done = run_program("messages", env=other_charset(charset), encoding=charset)
+    assert_a_sentence(done, 0)
+    assert "\\U0001f17f" in done.stdout
+    done = run_program("messages", "--json", env=other_charset(charset))
+    assert json.loads(done.stdout)[0]["body"] == "Où ? 🅿"
+
+
+def test_a_name_that_the_machine_cannot_write_is_said(folder):
+    (folder / "config.ini").write_text(
+        "[ai]\nwebhook_url = http://127.0.0.1:1/ai\n[logging]\ndir = é\n",
+        encoding="utf-8",
+    )
+    done = run_program("--once", env=other_charset("ascii"))
+    assert_a_sentence(done, 1, "not in ascii", "LANG=C.UTF-8")
+
+
+def test_a_deleted_working_folder_is_said(folder):
+    command = f'mkdir gone; cd gone; rmdir ../gone; "{sys.executable}" -c "$0" status'
+    script = (
+        "import sys; sys.path[0] = '/'; from airbot.cli import main; sys.exit(main())"
+    )
+    done = subprocess.run(
+        ["sh", "-c", command, script], capture_output=True, text=True, timeout=30
+    )
+    assert_a_sentence(done, 2, "this folder has been deleted")
+
+
+# What may be typed
+
+
+@pytest.mark.parametrize("command", ["status", "messages", "outbox cancel 1"])
+def test_config_may_stand_before_and_after_the_command(folder, airbot, command):
+    for typed in (f"--config no.ini {command}", f"{command} --config no.ini"):
+        code, _, err = airbot(*typed.split())
+        assert code == 2 and f"{folder / 'no.ini'} cannot be read" in err
+
+
+@pytest.mark.parametrize("option", ["--wait 5", "--wait 0", "--dry-run"])
+@pytest.mark.parametrize("command", ["", "status"])
+def test_options_of_once_go_with_it_alone(airbot, option, command):
+    code, _, err = airbot(*option.split(), *command.split())
+    assert code == 2 and f"{option.split()[0]} goes with --once" in err
+
+
+@pytest.mark.parametrize("wait", ["nan", "inf", "-1", "1e9", "x"])
+def test_a_wait_is_a_day_at_most(airbot, wait):
+    with pytest.raises(SystemExit) as ended:
+        airbot("--once", "--wait", wait)
+    assert ended.value.code == 2
+
+
+@pytest.mark.parametrize("command", ["status", "messages", "outbox"])
+def test_a_look_names_the_settings_where_there_is_no_database(folder, airbot, command):
+    assert f"(settings: {folder / 'config.ini'})" in airbot(command)[2]
+
+
+def test_the_first_line_of_the_log_names_the_settings(folder):
+    (folder / ".env").write_text("AIRBNB_BROWSER=/nowhere/chromium\nAPI_PORT=0\n")
+    first = run_program("--once", "--wait", "0").stderr.splitlines()[0]
+    assert f"airbot {__version__}, settings: {folder / 'config.ini'}" in first
 
 
 def test_wrong_settings_are_all_listed(folder):

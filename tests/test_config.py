@@ -283,6 +283,15 @@ def test_another_users_settings_are_refused(
     assert "sudo -u" in problem and "--config" in problem
 
 
+def test_what_is_closed_to_us_is_its_owners_to_run(
+    tmp_path: Path, as_another: Callable[[Path], None]
+) -> None:
+    assert ours.command_of_owner(tmp_path / "none.db") == ""
+    as_another(tmp_path)
+    command = ours.command_of_owner(tmp_path / "none.db")
+    assert re.fullmatch(r"sudo -u .+ airbot", command)
+
+
 @pytest.mark.usefixtures("no_container")
 def test_settings_in_another_users_folder_are_refused(
     write: Write, tmp_path: Path, as_another: Callable[[Path], None]

@@ -8,9 +8,14 @@ import os
 import sys
 from collections.abc import Callable
 from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from airbot import __version__
 from airbot.cli.parser import make_parser
+from airbot.cli.streams import flush_output
+from airbot.cli.streams import open_streams
 from airbot.exceptions import AirbotError
 from airbot.exceptions import AlreadyRunning
 from airbot.exceptions import CannotListen
@@ -21,28 +26,54 @@ if TYPE_CHECKING:
     from airbot.config import Config
 
 DONE, FAILED, USAGE, BUSY = 0, 1, 2, 75
+WAIT_S = 120.0
 # The browser and its driver would inherit them; an address may hold a token.
 SECRETS = ("AI_WEBHOOK_SECRET", "API_SECRET", "AI_WEBHOOK_URL", "CREDENTIALS_DIRECTORY")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; its exit code."""
-    # Each line at once, also into a pipe: a person waits for the address that it holds.
-    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
-    parsed = make_parser().parse_args(arguments)
+    open_streams()
     try:
+        parsed = make_parser().parse_args(arguments)
+        _check_usage(parsed)
         return COMMANDS[parsed.command](parsed)
     except AirbotError as e:
         return _explain(e)
     except BrokenPipeError:
         # Whoever read this has gone (`| head`): nobody is left to say a word to.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except OSError as e:
-        # The machine's own doing: a folder that may not be written, a full disk.
-        return _say(FAILED, f"{e.strerror or type(e).__name__}: {e.filename or ''}")
+        return _explain_machine(e)
+    except UnicodeError as e:
+        charset = getattr(e, "encoding", "its")
+        return _say(FAILED, f"a file's name is not in {charset}: set LANG=C.UTF-8")
     except KeyboardInterrupt:
         return DONE
+    finally:
+        flush_output()
+
+
+def _check_usage(parsed: argparse.Namespace) -> None:
+    if parsed.dry_run and not parsed.once:
+        raise ConfigError(["--dry-run goes with --once"])
+    if parsed.wait is not None and not parsed.once:
+        raise ConfigError(["--wait goes with --once"])
+    try:
+        os.getcwd()
+    except OSError:  # the browser's driver could not start in it either
+        raise ConfigError(["this folder has been deleted: cd to another"]) from None
+
+
+def _explain_machine(e: OSError) -> int:
+    """A folder that may not be written, a full disk."""
+    where = f": {e.filename}" if e.filename else ""
+    if isinstance(e, PermissionError) and e.filename:
+        from airbot.config.ours import command_of_owner
+
+        if command := command_of_owner(Path(e.filename)):
+            where += f"; it is another user's: {command}"
+    return _say(FAILED, f"{e.strerror or type(e).__name__}{where}")
 
 
 def _explain(e: AirbotError) -> int:
@@ -59,7 +90,8 @@ def _explain(e: AirbotError) -> int:
 
 
 def _say(code: int, sentence: str) -> int:
-    print(f"airbot: {sentence}", file=sys.stderr)
+    with suppress(OSError):  # nobody listens
+        print(f"airbot: {sentence}", file=sys.stderr)
     return code
 
 
@@ -68,8 +100,6 @@ def _say(code: int, sentence: str) -> int:
 
 def _run(parsed: argparse.Namespace) -> int:
     """The daemon, or one cycle with --once."""
-    if parsed.dry_run and not parsed.once:
-        raise ConfigError(["--dry-run goes with --once"])
     config = _config(parsed)
     if parsed.dry_run:
         from airbot.daemon.dry_run import run_dry
@@ -78,7 +108,9 @@ def _run(parsed: argparse.Namespace) -> int:
     if parsed.once:
         from airbot.daemon.once import run_once
 
-        return _end_now(run_once(config, parsed.wait))
+        return _end_now(
+            run_once(config, WAIT_S if parsed.wait is None else parsed.wait)
+        )
     from airbot.daemon.service import Daemon
 
     return _end_now(Daemon(config).run())
@@ -87,7 +119,7 @@ def _run(parsed: argparse.Namespace) -> int:
 def _end_now(code: int) -> int:
     """End without waiting for a thread that still talks to a slow AI."""
     logging.shutdown()
-    sys.stdout.flush()
+    flush_output()
     os._exit(code)
 
 
@@ -101,8 +133,11 @@ def _config(parsed: argparse.Namespace) -> Config:
     os.umask(UMASK)
     _keep_secrets()
     start_logging(config.logging.level, config.logging.dir)
+    settings = config.source or "no config.ini"
+    logger = logging.getLogger("airbot.config")
+    logger.info("airbot %s, settings: %s", __version__, settings)
     for warning in config.warnings:
-        logging.getLogger("airbot.config").warning("%s", warning)
+        logger.warning("%s", warning)
     return config
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import asdict
 
 from airbot.models import iso
@@ -42,4 +43,5 @@ def outbox(lines: list[OutboxLine]) -> str:
 
 
 def _written(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, indent=2, default=iso)
+    ascii_only = sys.stdout.encoding.lower() != "utf-8"
+    return json.dumps(value, ensure_ascii=ascii_only, indent=2, default=iso)

@@ -10,6 +10,7 @@ from airbot import __version__
 
 DESCRIPTION = """Answers an Airbnb host's guests with the host's own AI.
 Without a command: the daemon, in the foreground."""
+LONGEST_WAIT_S = 86400.0
 EPILOG = """exit codes: 0 done, 1 failed (try again), 2 usage or configuration,
 75 another airbot is running, 77 a person is needed at Airbnb"""
 
@@ -24,12 +25,11 @@ def make_parser() -> argparse.ArgumentParser:
     parser.set_defaults(command="run")
     add = parser.add_argument
     add("--version", action="version", version=f"airbot {__version__}")
-    add("--config", type=Path, metavar="PATH", help="the config.ini to read")
+    _add_config(parser)
     add("--once", action="store_true", help="one cycle, then end; for cron")
     add(
         "--wait",
-        type=_seconds,
-        default=120.0,
+        type=seconds,
         metavar="S",
         help="with --once: wait so long for the AI's answers (120)",
     )
@@ -105,7 +105,19 @@ def _command(
         name, help=help_, description=help_
     )
     made.set_defaults(command=command or name)
+    # SUPPRESS: the default would undo a --config in front of the command.
+    _add_config(made, default=argparse.SUPPRESS)
     return made
+
+
+def _add_config(parser: argparse.ArgumentParser, default: Any = None) -> None:
+    parser.add_argument(
+        "--config",
+        type=Path,
+        default=default,
+        metavar="PATH",
+        help="the config.ini to read",
+    )
 
 
 def _json(parser: argparse.ArgumentParser) -> None:
@@ -119,9 +131,9 @@ def _listing(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _seconds(text: str) -> float:
+def seconds(text: str) -> float:
     value = float(text)
-    if value < 0:
+    if not 0 <= value <= LONGEST_WAIT_S:
         raise ValueError
     return value
 

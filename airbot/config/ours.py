@@ -12,6 +12,7 @@ import pwd
 import stat
 from collections.abc import Iterable
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from airbot.exceptions import ConfigError
@@ -37,7 +38,7 @@ def _iter_problems(file: Path) -> Iterator[str]:
     for path in (file, file.parent):
         found = path.stat()
         if found.st_uid not in (os.geteuid(), 0):
-            owner = _name(found.st_uid)
+            owner = user_name(found.st_uid)
             yield (
                 f"{file} is not read: {path} is {owner}'s. Run airbot as {owner}, with"
                 f" sudo -u {owner} airbot, or name a config.ini with --config"
@@ -61,10 +62,25 @@ def _has_others(found: os.stat_result) -> bool:
         members.update(grp.getgrgid(found.st_gid).gr_mem)
     except KeyError:
         pass  # a number that no group has
-    return bool(members - {_name(found.st_uid), _name(os.geteuid()), _name(0)})
+    return bool(
+        members - {user_name(found.st_uid), user_name(os.geteuid()), user_name(0)}
+    )
 
 
-def _name(uid: int) -> str:
+def command_of_owner(path: Path) -> str:
+    """How airbot is run by whose `path` is; "" where that does not help.
+
+    Of a folder that is closed to us, its own owner counts.
+    """
+    for seen in (path, *path.parents):
+        with suppress(OSError):
+            owner = seen.stat().st_uid
+            mine = owner in (os.geteuid(), 0)
+            return "" if mine else f"sudo -u {user_name(owner)} airbot"
+    return ""
+
+
+def user_name(uid: int) -> str:
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:

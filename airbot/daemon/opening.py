@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import logging
 import os
-import pwd
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -26,6 +25,7 @@ from pathlib import Path
 
 from airbot import private
 from airbot.config import Config
+from airbot.config.ours import user_name
 from airbot.exceptions import ConfigError
 from airbot.exceptions import StorageError
 from airbot.locks import InstanceLock
@@ -176,14 +176,7 @@ def _check_owner(*paths: Path) -> None:
     """
     for path in paths:
         if path.exists() and path.stat().st_uid != os.geteuid():
-            owner = _user_name(path.stat().st_uid)
+            owner = user_name(path.stat().st_uid)
             raise ConfigError(
                 [f"{path} is {owner}'s: run airbot as him, with sudo -u {owner} airbot"]
             )
-
-
-def _user_name(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return f"user {uid}"

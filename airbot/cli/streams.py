@@ -1,0 +1,37 @@
+"""The standard streams as a shell gives them: closed, full, cut off, not in UTF-8."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+
+def open_streams() -> None:
+    """Open what is closed, or the database would get its number; print any text.
+
+    A name that the terminal's character set lacks is printed as `\\xe9`.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        _open(number)
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, "w" if number else "r", closefd=False))
+    # Each line at once, also into a pipe: a person waits for what it says.
+    sys.stdout.reconfigure(  # type: ignore[union-attr]
+        line_buffering=True, errors="backslashreplace"
+    )
+
+
+def _open(number: int) -> None:
+    try:
+        os.fstat(number)
+    except OSError:
+        if os.open(os.devnull, os.O_RDWR) == number:  # the lowest that is free
+            os.set_inheritable(number, True)  # the browser's driver has it too
+
+
+def flush_output() -> None:
+    """What nobody takes is given up: else Python complains once more at its end."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
