@@ -28,6 +28,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from datetime import timedelta
+from functools import partial
 
 from airbot.airbnb import Airbnb
 from airbot.config import Config
@@ -44,6 +45,7 @@ from airbot.models import Reading
 from airbot.models import Reply
 from airbot.models import ReplyStatus
 from airbot.models import Thread
+from airbot.models import Trouble
 from airbot.models import utcnow
 from airbot.policy import proof
 from airbot.policy.blame import Blame
@@ -63,6 +65,10 @@ SET_ASIDE = timedelta(minutes=15)
 
 class _NotWhole(ThreadError):
     """The last reading decides nothing: the reply waits, and is not counted."""
+
+    def __init__(self, trouble: Trouble) -> None:
+        super().__init__(trouble.sentence)
+        self.trouble = trouble
 
 
 class Dealt(int):
@@ -98,8 +104,12 @@ class Sender:
         self._recover()
         self._settled.clear()
         done = 0
-        while not stopping() and (self.settle_one() or self.send_one()):
-            done += 1
+        while not stopping():
+            # By turns: what cannot be settled, however much, keeps no guest waiting.
+            dealt = self.settle_one() + (not stopping() and self.send_one())
+            if not dealt:
+                break
+            done += dealt
         return Dealt(done)
 
     def _recover(self) -> None:
@@ -170,7 +180,8 @@ class Sender:
                 if self._type(reply):
                     return self._outbox.start_press(reply, self._now())
         except _NotWhole as e:
-            self._release(reply, str(e), self._look_again)
+            wait = max(self._look_again, e.trouble.read_again_at - self._now())
+            self._release(reply, str(e), wait)
         except ThreadNotShown as e:
             self._not_shown(reply, e)
         except ThreadTroubled as e:
@@ -213,7 +224,7 @@ class Sender:
             self._site.open_thread(reply.thread_id)
             self._site.type_reply(reply.message)
         for step in STEPS:
-            self._blame.worked(step)
+            self._blame.worked(step, reply.thread_id)
 
     def _is_open(self, thread_id: str) -> bool:
         """Does the page stand there since the proof of the reply before?"""
@@ -253,8 +264,8 @@ class Sender:
         taken = self._storage.readings.take_in(
             reading, self._rules, self._now(), row, reply=reply, claimed=claimed
         )
-        if not taken.whole:
-            raise _NotWhole(taken.reason)
+        if not taken.whole and taken.trouble is not None:
+            raise _NotWhole(taken.trouble)
         if not taken.may_send:
             logger.info("reply %s is not sent: %s", reply.id[:8], taken.reason)
         return taken.may_send
@@ -279,13 +290,13 @@ class Sender:
 
     def _troubled(self, reply: Reply, e: ThreadTroubled) -> None:
         """The conversation's own trouble, unless the step works nowhere any more."""
-
-        def works_elsewhere() -> bool:
-            return self._works_elsewhere(e.step)
-
-        if self._blame.is_the_sites(e.step, reply.thread_id, works_elsewhere):
+        blame, works = self._blame, self._site.works
+        try:
+            if blame.is_the_sites(e.step, reply.thread_id, self._others(), works):
+                raise e.site_error
+        except SiteError:
             self._release(reply, str(e))
-            raise e.site_error
+            raise
         self._try_later(reply, str(e))
 
     def _under_dialog(self, reply: Reply, e: DialogShown) -> None:
@@ -298,6 +309,13 @@ class Sender:
     def _works_elsewhere(self, step: str) -> bool:
         rest = self._storage.inbox.resting_thread(None)
         return rest is not None and self._site.works(step, rest)
+
+    def _others(self) -> list[str]:
+        """Where a step may be tried: where nobody waits, and who is next to be sent."""
+        rest = self._storage.inbox.resting_thread(None)
+        waiting = self._outbox.with_status(ReplyStatus.PENDING)
+        next_ = [reply.thread_id for reply in waiting if reply.turn_id]
+        return [rest, *next_] if rest else next_
 
     def _try_later(self, reply: Reply, reason: str) -> None:
         if reply.attempts + 1 >= self._rules.max_attempts:
@@ -396,9 +414,15 @@ class Sender:
         now = self._now()
         verdict = proof.settle(reply, verdict, now, self._rules.settle_after)
         again_at = self._look_again_at(reply, verdict, now)
-        concluded = self._storage.conclude(
-            reply, verdict, again_at, now, self._rules, reading, row
+        conclude = partial(
+            self._storage.conclude, reply, verdict, again_at, now, self._rules
         )
+        try:
+            with one_conversation():
+                concluded = conclude(reading, row)
+        except Unforeseen as e:  # no reason to forget what is proven
+            logger.error("conversation %s: %s", reply.thread_id, e)
+            concluded = conclude(None, None)
         if concluded is not None:
             _tell(concluded, verdict)
 

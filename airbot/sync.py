@@ -15,7 +15,9 @@ import logging
 import time
 from collections.abc import Callable
 from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
+from dataclasses import replace
 from datetime import datetime
 
 from airbot.airbnb import Airbnb
@@ -82,21 +84,26 @@ class Syncer:
         self._full_every_s = config.sync.full_load_min * 60.0
         self._full_at = 0.0  # monotonic; the first one is full
         self._odd_said: set[str] = set()
+        self._rows: list[str] = []  # the conversations of the page that is walked
 
     def run(self, between_threads: Callable[[], None] = lambda: None) -> SyncResult:
         """Read what is new. `between_threads` is called after each thread."""
         result = SyncResult()
         seen = self._storage.inbox.seen_marks()
         met: set[str] = set()  # priority rows come again on every page
+        read: set[str] = set()
         finished = self._storage.session.walk_finished()
         full = not finished or time.monotonic() >= self._full_at
         for page in self._pages(full):
             fresh = [t for t in page.threads if t.id not in met]
-            changed = [t for t in fresh if t.mark and t.mark != seen.get(t.id)]
+            odd = {row.id for row in page.odd}
+            changed = [t for t in fresh if t.id in odd or _is_new(t, seen)]
             met.update(thread.id for thread in fresh)
+            read.update(thread.id for thread in changed)
             result.threads += len(fresh)
             result.changed += len(changed)
             self._note_odd(page, result)
+            self._rows = [thread.id for thread in page.threads]
             if changed:
                 self._storage.session.set_walk_finished(False)
             for thread in changed:
@@ -107,7 +114,7 @@ class Syncer:
         self._storage.session.set_walk_finished(True)
         self._review_left()
         for trouble in self._storage.troubles.all():
-            if trouble.thread_id not in met:
+            if trouble.thread_id not in read:
                 self._read_again(trouble, result)
                 between_threads()
         if full:
@@ -164,7 +171,7 @@ class Syncer:
         self, page: InboxPage, changed: list[Thread], full: bool
     ) -> bool:
         if not page.threads:
-            return True
+            return not page.odd
         last = page.threads[-1]
         if self._is_old(last, page.site_time):
             return True
@@ -199,7 +206,7 @@ class Syncer:
             _tell_trouble(troubles.not_read(thread, str(e), now))
 
     def _read_again(self, trouble: Trouble, result: SyncResult) -> None:
-        """A conversation in trouble that the walk has not come to."""
+        """A conversation in trouble that the walk has not read."""
         id_, now = trouble.thread_id, self._now()
         if not is_due(trouble.read_again_at, now, whole.SLOWEST):
             return
@@ -216,27 +223,40 @@ class Syncer:
         Whether a longer text of the host's side is one that the clock sends is told by
         what stood above it: there the whole is read, once.
         """
-        if _may_be_scheduled(thread.latest) or not self._is_old(thread, page.site_time):
-            return self._reading(thread.id)
-        messages = (thread.latest,) if thread.latest else ()
-        at = page.site_time
-        return Reading(thread, page.account_id, messages, True, at, from_start=False)
+        latest, at = thread.latest, page.site_time
+        young = not self._is_old(thread, at)
+        if latest is None or young or _may_be_scheduled(latest):
+            return self._reading(thread.id, thread)
+        return Reading(thread, page.account_id, (latest,), True, at, from_start=False)
 
-    def _reading(self, thread_id: str) -> Reading:
+    def _reading(self, thread_id: str, row: Thread | None = None) -> Reading:
         try:
-            if self._storage.troubles.wants_look(thread_id, self._now()):
-                reading = self._site.look_anew(thread_id, self._resting_thread())
-            else:
-                reading = self._site.ask_thread(thread_id)
-                if self._storage.readings.wants_more(reading):
-                    reading = self._site.ask_thread(thread_id, more=True)
+            reading = self._asked(thread_id, row)
         except ThreadTroubled as e:
-            self._blame_the_site(thread_id, e)
+            rest, works = self._resting_thread(), self._site.works
+            others = [rest, *self._rows] if rest else self._rows
+            if self._blame.is_the_sites(e.step, thread_id, others, works):
+                raise e.site_error from None
             raise
-        self._blame.worked("read")
+        self._blame.worked("read", thread_id)
         # A page that had to be loaded anew may be another account's.
         self._check_account(reading.account_id)
         return reading
+
+    def _asked(self, thread_id: str, row: Thread | None) -> Reading:
+        """As the page has it; what is not whole, now and then from a new page."""
+        site, readings = self._site, self._storage.readings
+        reading = site.ask_thread(thread_id)
+        if readings.lacking(reading, row) and self._wants_look(thread_id):
+            reading = site.look_anew(thread_id, self._resting_thread())
+        if readings.wants_more(reading):
+            fresh = reading.fresh
+            more = site.ask_thread(thread_id, fresh, more=True)
+            reading = replace(more, fresh=fresh)
+        return reading
+
+    def _wants_look(self, thread_id: str) -> bool:
+        return self._storage.troubles.wants_look(thread_id, self._now())
 
     def _take_in(
         self, reading: Reading, row: Thread | None, result: SyncResult
@@ -248,16 +268,6 @@ class Syncer:
         if taken.trouble is not None:
             result.troubled += 1
             _tell_trouble(taken.trouble)
-
-    def _blame_the_site(self, thread_id: str, e: ThreadTroubled) -> None:
-        """Raise the site's error where the step works nowhere any more."""
-
-        def works_elsewhere() -> bool:
-            rest = self._resting_thread()
-            return rest is not None and self._site.works(e.step, rest)
-
-        if self._blame.is_the_sites(e.step, thread_id, works_elsewhere):
-            raise e.site_error
 
     # Where the page stands
 
@@ -272,10 +282,12 @@ class Syncer:
         return self._storage.inbox.resting_thread(self._site.standing)
 
 
-def _may_be_scheduled(latest: Message | None) -> bool:
-    if latest is None or not latest.is_host_text:
-        return False
-    return len(latest.body or "") >= LONG_TEXT
+def _is_new(thread: Thread, seen: Mapping[str, str | None]) -> bool:
+    return thread.mark is not None and thread.mark != seen.get(thread.id)
+
+
+def _may_be_scheduled(latest: Message) -> bool:
+    return latest.is_host_text and len(latest.body or "") >= LONG_TEXT
 
 
 def _tell_trouble(trouble: Trouble) -> None:

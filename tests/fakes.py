@@ -28,6 +28,7 @@ from airbot.airbnb import shapes
 from airbot.airbnb.questions import checked
 from airbot.airbnb.site import MORE_MESSAGES
 from airbot.airbnb.site import about_the_conversation
+from airbot.airbnb.site import unless_the_list_works
 from airbot.browser import Answer
 from airbot.config import Config
 from airbot.exceptions import DialogShown
@@ -153,7 +154,9 @@ class FakeAirbnb:
     ) -> Reading:
         with self._step("ask_thread"):
             self._pressed = bool(self._pressed)
-            return self._reading(self._shown(thread_id), MORE_MESSAGES if more else 50)
+            with unless_the_list_works(lambda: self._page(None)):
+                limit = MORE_MESSAGES if more else 50
+                return self._reading(self._shown(thread_id), limit)
 
     def look_anew(self, thread_id: str, rest: str | None) -> Reading:
         self.open_inbox(rest)
@@ -286,6 +289,8 @@ class FakeAirbnb:
         """As the real one understands it: through text, and by the same checks."""
         own = self.site.concerned(operation, thread)
         status = next((t.api_status for t in own if t.api_status), 200)
+        if any(t.html_on_api for t in own):
+            raise SiteChanged(f"JSON in the answer to {operation}")
         answer = Answer(self.site.url, status, {}, json.dumps(body))
         return checked(answer, operation, self.site.url)
 

@@ -139,8 +139,16 @@ def last_answered(
     exchanges: list[Exchange], operation: str, number: str | None = None
 ) -> Exchange | None:
     """The newest answered call of a kind, about that thread where one is named."""
+    answered = [exchange for exchange in exchanges if exchange.status is not None]
+    return last_asked(answered, operation, number)
+
+
+def last_asked(
+    exchanges: list[Exchange], operation: str, number: str | None = None
+) -> Exchange | None:
+    """The same, answered or not."""
     for exchange in reversed(exchanges):
-        if exchange.status is None or pages.operation(exchange.url) != operation:
+        if pages.operation(exchange.url) != operation:
             continue
         if number is None or Question.from_exchange(exchange).asked_for() == number:
             return exchange

@@ -19,6 +19,7 @@ from contextlib import AbstractContextManager
 from contextlib import contextmanager
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any
 from typing import TypeVar
 
@@ -31,6 +32,7 @@ from airbot.airbnb.questions import Question
 from airbot.airbnb.questions import StaleQuestion
 from airbot.airbnb.questions import checked
 from airbot.airbnb.questions import last_answered
+from airbot.airbnb.questions import last_asked
 from airbot.airbnb.questions import last_list
 from airbot.airbnb.questions import site_time
 from airbot.airbnb.questions import unanswered
@@ -88,15 +90,17 @@ class Airbnb:
             with suppress(ThreadError), self._there("opening the inbox", "open"):
                 return self._load(thread_id)[0]
         with self._job("opening the inbox"):
-            return self._load_bare()
+            return self._load(None)[0]
 
     def open_thread(self, thread_id: str) -> Reading:
         """Load a conversation, over the network, and read it as it stands now."""
         with self._there("opening a conversation", "open"):
-            reading = self._load(thread_id)[1]
-            if reading is None:
+            shown = self._load(thread_id)[1]
+            if isinstance(shown, ThreadError):
+                raise shown
+            if shown is None:
                 raise ThreadNotShown("the inbox is empty")
-            return reading
+            return shown
 
     def ask_inbox(self, cursor: str | None = None) -> InboxPage:
         """Read a page of the list without loading anything."""
@@ -113,10 +117,10 @@ class Airbnb:
         """
         with self._job("reading a conversation"):
             self._be_loaded()
-            with about_the_conversation("read"):
-                return self._again_if_stale(
-                    lambda: self._ask_thread(thread_id, fresh, more)
-                )
+            ask = partial(self._ask_thread, thread_id, fresh, more)
+            ask_list = partial(self._again_if_stale, partial(self._ask_inbox, None))
+            with about_the_conversation("read"), unless_the_list_works(ask_list):
+                return self._again_if_stale(ask)
 
     def look_anew(self, thread_id: str, rest: str | None) -> Reading:
         """Read a conversation from a page that is loaded for it, at `rest`.
@@ -202,8 +206,8 @@ class Airbnb:
                 self.ask_thread(thread_id)
                 return True
             with self._there("looking for the composer", "open"):
-                self._load(thread_id)
-                return self._composer.is_ready()
+                shown = self._load(thread_id)[1]
+                return isinstance(shown, Reading) and self._composer.is_ready()
         except ThreadError:
             return False
 
@@ -227,7 +231,10 @@ class Airbnb:
         except PageFailed as e:
             raise ThreadTroubled(step, e) from None
 
-    def _load(self, thread_id: str | None) -> tuple[InboxPage, Reading | None]:
+    def _load(
+        self, thread_id: str | None
+    ) -> tuple[InboxPage, Reading | ThreadError | None]:
+        """The list, and the conversation that is shown beside it, or what it has."""
         number = shapes.thread_number(thread_id) if thread_id else None
         path = f"{pages.INBOX_PATH}/{number}" if number else pages.INBOX_PATH
         tab = self._browser.tab
@@ -246,11 +253,15 @@ class Airbnb:
             shown = pages.shown_thread(tab.address())
             if number and shown != number:
                 raise ThreadNotShown("Airbnb shows another conversation instead")
-            if shown is None and not page.threads:
+            if shown is None:
+                if page.threads:
+                    raise unanswered(exchanges, pages.THREAD_QUERY)
                 return page, None
             with about_the_conversation("open", bool(number)):
                 reading = self._read_shown(exchanges, shown)
-        self._standing = reading.thread.id
+            if number and isinstance(reading, ThreadNotShown):
+                raise reading
+        self._standing = shapes.global_id(shapes.THREAD_TYPE, shown)
         return page, reading
 
     def _check_document(self, document: Document, number: str | None) -> None:
@@ -287,15 +298,28 @@ class Airbnb:
         self._generation = self._browser.generation
         return page
 
-    def _read_shown(self, exchanges: list[Exchange], shown: str | None) -> Reading:
+    def _read_shown(
+        self, exchanges: list[Exchange], shown: str
+    ) -> Reading | ThreadError:
+        """What is wrong with it is its own: its question will do for the others."""
         exchange = last_answered(exchanges, pages.THREAD_QUERY, shown)
+        asked = exchange or last_asked(exchanges, pages.THREAD_QUERY)
         answer = exchange.answer() if exchange else None
-        if exchange is None or answer is None or shown is None:
+        if answer is None:
             self._check_page()  # it may have gone to a login meanwhile
+        if asked is None:
             raise unanswered(exchanges, pages.THREAD_QUERY)
-        reading = self._reading(answer, shown)
-        self._questions[pages.THREAD_QUERY] = Question.from_exchange(exchange)
-        ids = self._browser.tab.probe(pages.ITEM_IDS)
+        self._questions[pages.THREAD_QUERY] = Question.from_exchange(asked)
+        try:
+            # The list was read just now: the session stands.
+            works = unless_the_list_works(lambda: None)
+            with about_the_conversation("open"), _never_stale(), works:
+                if answer is None:
+                    raise unanswered(exchanges, pages.THREAD_QUERY)
+                reading = self._reading(answer, shown)
+                ids = self._browser.tab.probe(pages.ITEM_IDS)
+        except ThreadError as e:
+            return e
         return replace(reading, sending=any(not _is_item_id(id_) for id_ in ids))
 
     # Asking the page's questions again
@@ -316,14 +340,7 @@ class Airbnb:
         with suppress(ThreadError):
             self._load(self._standing)
             return
-        self._load_bare()
-
-    def _load_bare(self) -> InboxPage:
-        try:
-            return self._load(None)[0]
-        except ThreadNotShown:
-            # The page itself chose what it cannot show.
-            raise SiteChanged("data.threadData in the page's own answer") from None
+        self._load(None)
 
     def _again_if_stale(self, ask: Callable[[], T]) -> T:
         """Ask; once more in a page that is loaded anew, where that may help."""
@@ -421,6 +438,19 @@ def about_the_conversation(step: str, is_one: bool = True) -> Iterator[None]:
         if not is_one:
             raise
         raise ThreadTroubled(step, e) from None
+
+
+@contextmanager
+def unless_the_list_works(ask_list: Callable[[], object]) -> Iterator[None]:
+    """A conversation alone neither ends the session nor asks for a pause.
+
+    Whether Airbnb does, the list says.
+    """
+    try:
+        yield
+    except (LoginRequired, ChallengeShown, SlowDown) as e:
+        ask_list()
+        raise SiteUnavailable(str(e)) from None
 
 
 def _is_item_id(text: str | None) -> bool:

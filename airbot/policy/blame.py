@@ -4,14 +4,18 @@ A step that fails in a conversation is that conversation's trouble: it is counte
 back and in the end named to a person, and the next guest is served. It may be the
 site's when the same step fails in two conversations in a row and has worked in none
 since; a conversation in which it failed before does not count as the second. Then
-airbot tries the step where nobody waits, before it shuts the site for everybody: two
-guests who have left Airbnb are ordinary.
+airbot tries the step elsewhere, best where nobody waits, before it shuts the site for
+everybody: two guests who have left Airbnb are ordinary.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable
+from collections.abc import Iterable
+from itertools import islice
+
+TRIED_ELSEWHERE = 3  # conversations
 
 
 class Blame:
@@ -21,20 +25,36 @@ class Blame:
         self._in_a_row: dict[str, set[str]] = defaultdict(set)
         self._before: dict[str, set[str]] = defaultdict(set)
 
-    def worked(self, step: str) -> None:
-        """It has worked in a conversation: whatever failed before is that one's own."""
+    def worked(self, step: str, thread_id: str) -> None:
+        """It has worked there: whatever failed before is that conversation's own."""
         self._in_a_row[step].clear()
+        self._before[step].discard(thread_id)
 
     def is_the_sites(
-        self, step: str, thread_id: str, works_elsewhere: Callable[[], bool]
+        self,
+        step: str,
+        thread_id: str,
+        others: Iterable[str],
+        works: Callable[[str, str], bool],
     ) -> bool:
-        """It has failed in that conversation: is the site to blame?"""
-        if thread_id not in self._before[step]:
-            self._before[step].add(thread_id)
-            self._in_a_row[step].add(thread_id)
-        if len(self._in_a_row[step]) < 2:
+        """It has failed in that conversation: is the site to blame?
+
+        `others`: where else `works` may try it. Where there is nowhere else the site is
+        blamed once, and then these two conversations are: a third guest may come.
+        """
+        before, in_a_row = self._before[step], self._in_a_row[step]
+        if thread_id not in before:
+            before.add(thread_id)
+            in_a_row.add(thread_id)
+        if len(in_a_row) < 2:
             return False
-        if works_elsewhere():
-            self.worked(step)
-            return False
+        healthy = (id_ for id_ in dict.fromkeys(others) if id_ not in before)
+        tried = False
+        for id_ in islice(healthy, TRIED_ELSEWHERE):
+            if works(step, id_):
+                in_a_row.clear()
+                return False
+            tried = True
+        if not tried:
+            in_a_row.clear()
         return True

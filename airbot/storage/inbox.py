@@ -186,6 +186,7 @@ def _save_message(
         VALUES (:id, :thread_id, :position, :sender, :account_id, :role,
                 :direction, :kind, :body, :sent_at, :seen_at, :note, :scheduled)
         ON CONFLICT (id) DO UPDATE SET
+            sender = IIF(excluded.sender = account_id, sender, excluded.sender),
             role = excluded.role, direction = excluded.direction,
             kind = excluded.kind, body = excluded.body,
             note = COALESCE(excluded.note, IIF(note = :in_doubt, note, NULL))

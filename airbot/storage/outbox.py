@@ -136,7 +136,7 @@ class Outbox:
             SELECT * FROM queue_outbox WHERE status = 'uncertain' AND NOT parked
                 AND (next_attempt_at IS NULL OR next_attempt_at <= :now
                      OR next_attempt_at > :never)
-            ORDER BY send_started_at LIMIT 1
+            ORDER BY next_attempt_at, send_started_at LIMIT 1
             """,
             _times(now),
         )

@@ -84,7 +84,7 @@ class Readings:
             save_thread(tx, replace(reading.thread, latest_id=None, mark=None), None)
             if row is not None:
                 save_thread(tx, row, None)
-            reading = _with_known_roles(tx, reading)
+            reading = _with_known_roles(tx, reading, row.latest if row else None)
             known = known_of(tx.execute, thread_id)
             lack = _lacking(tx, reading, known, now)
             newest = known.row_names
@@ -93,12 +93,12 @@ class Readings:
                 new_texts += _save_latest(tx, row, reading.ids, now)
                 lacks = note_trouble(tx, thread_id, lack, now)
                 return TakenIn(new_texts, lack, False, whole=False, trouble=lacks)
-            trouble = _note_odd(tx, reading, mark, now)
             _know_our_own(tx, thread_id)
             cut = whole.wants_more(reading, known)
             decision = _review(
                 tx, thread_id, reading.site_time, rules, now, reply, claimed, cut
             )
+            trouble = _note_odd(tx, reading, mark, now)
         may_send = decision.close is None
         return TakenIn(new_texts, decision.reason, may_send, trouble=trouble)
 
@@ -201,10 +201,28 @@ def _lacking(
     return None
 
 
-def _with_known_roles(tx: Transaction, reading: Reading) -> Reading:
-    """Who was listed once and is no more keeps the role that he had here."""
-    messages = [_with_known_role(tx, reading.thread.id, m) for m in reading.messages]
-    return replace(reading, messages=tuple(messages))
+def _with_known_roles(
+    tx: Transaction, reading: Reading, latest: Message | None
+) -> Reading:
+    """Who was listed once and is no more keeps the role that he had here.
+
+    `latest` is the newest message as the list's row shows it: its sender may be listed
+    there.
+    """
+    messages = (_with_role_of(latest, message) for message in reading.messages)
+    id_ = reading.thread.id
+    return replace(
+        reading, messages=tuple(_with_known_role(tx, id_, m) for m in messages)
+    )
+
+
+def _with_role_of(latest: Message | None, message: Message) -> Message:
+    if message.role != turns.UNLISTED or latest is None:
+        return message
+    if latest.account_id != message.account_id or latest.role == turns.UNLISTED:
+        return message
+    role, direction, sender = latest.role, latest.direction, latest.sender
+    return replace(message, role=role, direction=direction, sender=sender, note=None)
 
 
 def _with_known_role(tx: Transaction, thread_id: str, message: Message) -> Message:
