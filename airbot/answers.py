@@ -84,7 +84,10 @@ class Answers:
         outbox, now = self._storage.outbox, self._now()
         if isinstance(to, Turn):
             return outbox.enqueue(to, text, sender, now)
-        return outbox.enqueue_without_turn(to, text, sender, now)
+        # Its age is its own: by Airbnb's clock, or as near as was known last.
+        session = self._storage.session
+        at = session.site_now(now) or session.get().site_time(now)
+        return outbox.enqueue_without_turn(to, text, sender, at)
 
     def _once(self, call_id: str | None, act: Callable[[], Answered]) -> Answered:
         if call_id is None:

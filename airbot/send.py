@@ -50,6 +50,7 @@ from airbot.models import utcnow
 from airbot.policy import proof
 from airbot.policy.blame import Blame
 from airbot.policy.pace import EVERYWHERE
+from airbot.policy.pace import SLOWEST
 from airbot.policy.pace import backoff_s
 from airbot.policy.proof import Verdict
 from airbot.policy.rules import Rules
@@ -59,7 +60,6 @@ from airbot.storage.outbox import PutOff
 logger = logging.getLogger(__name__)
 
 STEPS = ("read", "open", "type")  # what it takes to type a reply
-SLOWEST_LOOK = timedelta(minutes=15)  # at a reply that no reading decides
 SET_ASIDE = timedelta(minutes=15)
 
 
@@ -160,7 +160,7 @@ class Sender:
 
     def settle_one(self) -> bool:
         """Read the thread of an uncertain reply once more; False when none is due."""
-        reply = self._outbox.next_unsettled(self._now())
+        reply = self._outbox.next_unsettled(self._now(), self._rules)
         if reply is None or reply.id in self._settled:
             return False  # once in a run, whatever a clock says
         self._settled.add(reply.id)
@@ -177,8 +177,8 @@ class Sender:
         """
         try:
             with one_conversation():
-                if self._type(reply):
-                    return self._outbox.start_press(reply, self._now())
+                if read_at := self._type(reply):
+                    return self._outbox.start_press(reply, read_at)
         except _NotWhole as e:
             wait = max(self._look_again, e.trouble.read_again_at - self._now())
             self._release(reply, str(e), wait)
@@ -196,24 +196,24 @@ class Sender:
             raise
         return None
 
-    def _type(self, reply: Reply) -> bool:
+    def _type(self, reply: Reply) -> datetime | None:
         """Type the reply where it belongs, and look once more whether it may be sent.
 
-        False when it may not (any more); no draft is left then.
+        None when it may not (any more); no draft is left then.
         """
         if not self._may_send(reply, claimed=reply.presses > 0):
-            return False
+            return None
         self._type_text(reply)
         try:
-            if self._may_send(reply):
+            if read_at := self._may_send(reply):
                 self._site.check_typed(reply.thread_id, reply.message)
-                return True
+                return read_at
         except (SiteError, ThreadError):
             with suppress(SiteError, ThreadError):
                 self._site.empty_composer()
             raise
         self._site.empty_composer()
-        return False
+        return None
 
     def _type_text(self, reply: Reply) -> None:
         if not self._is_open(reply.thread_id):
@@ -242,13 +242,14 @@ class Sender:
             reading = self._site.ask_thread(thread_id, fresh)
             if self._storage.readings.wants_more(reading):
                 reading = self._site.ask_thread(thread_id, fresh, more=True)
-            rows = self._site.ask_inbox().threads
+            page = self._site.ask_inbox()
         except ThreadTroubled:
             self._site.ask_inbox()  # where that fails, too, it is the site's trouble
             raise
         finally:
             self._check_account()
-        return reading, next((row for row in rows if row.id == thread_id), None)
+        self._storage.session.measured(page.site_time, self._now())
+        return reading, next((row for row in page.threads if row.id == thread_id), None)
 
     def _check_account(self) -> None:
         """As another account every conversation of ours seems gone, or unanswered."""
@@ -256,19 +257,23 @@ class Sender:
         if known is not None and self._site.account_id not in ("", known):
             raise LoginRequired("the browser is logged in as another Airbnb account")
 
-    def _may_send(self, reply: Reply, claimed: bool = True) -> bool:
-        """Raises _NotWhole where the reading decides nothing."""
+    def _may_send(self, reply: Reply, claimed: bool = True) -> datetime | None:
+        """When it was read, by Airbnb's clock, that it may be sent; None: it may not.
+
+        Raises _NotWhole where the reading decides nothing.
+        """
         reading, row = self._read(reply.thread_id)
         if reply.presses and self._arrived_after_all(reply, reading, row):
-            return False
+            return None
         taken = self._storage.readings.take_in(
             reading, self._rules, self._now(), row, reply=reply, claimed=claimed
         )
         if not taken.whole and taken.trouble is not None:
             raise _NotWhole(taken.trouble)
-        if not taken.may_send:
-            logger.info("reply %s is not sent: %s", reply.id[:8], taken.reason)
-        return taken.may_send
+        if taken.may_send:
+            return reading.site_time
+        logger.info("reply %s is not sent: %s", reply.id[:8], taken.reason)
+        return None
 
     def _arrived_after_all(
         self, reply: Reply, reading: Reading, row: Thread | None
@@ -412,8 +417,9 @@ class Sender:
         A person may have settled it meanwhile: his word stays.
         """
         now = self._now()
-        verdict = proof.settle(reply, verdict, now, self._rules.settle_after)
-        again_at = self._look_again_at(reply, verdict, now)
+        at = reading.site_time if reading else self._storage.session.site_now(now)
+        verdict = proof.settle(reply, verdict, at, self._rules.settle_after)
+        again_at = now + self._look_after(reply, verdict, at)
         conclude = partial(
             self._storage.conclude, reply, verdict, again_at, now, self._rules
         )
@@ -426,17 +432,19 @@ class Sender:
         if concluded is not None:
             _tell(concluded, verdict)
 
-    def _look_again_at(
-        self, reply: Reply, verdict: Verdict, now: datetime
-    ) -> datetime | None:
+    def _look_after(
+        self, reply: Reply, verdict: Verdict, at: datetime | None
+    ) -> timedelta:
         if verdict.status == ReplyStatus.PENDING:
-            return now
+            return timedelta(0)
+        if at is None:
+            return self._look_again
         if verdict.absent:
             apart = proof.proof_after(reply, self._rules.settle_after)
-            return proof.first_absent(reply, now) + apart
-        since = now - (reply.send_started_at or now)
+            return proof.first_absent(reply, at) + apart - at
+        since = at - (reply.send_started_at or at)
         slowly = since > proof.LATE_READING  # by now no reading proves absence
-        return now + (min(SLOWEST_LOOK, since / 4) if slowly else self._look_again)
+        return min(SLOWEST, since / 4) if slowly else self._look_again
 
 
 def _remembered(reply: Reply) -> PressOutcome | None:

@@ -38,12 +38,12 @@ from airbot.policy.blame import Blame
 from airbot.policy.pace import is_due
 from airbot.policy.rules import Rules
 from airbot.storage import Storage
-from airbot.storage.session import CLOCK_MOVES_S
 
 logger = logging.getLogger(__name__)
 
 MAX_PAGES = 200
 CLOCK_WARNING_S = 300.0
+CLOCK_CHANGED_S = 60.0
 LONG_TEXT = 60  # characters; twelve words, or as many signs, are no less
 
 
@@ -161,11 +161,12 @@ class Syncer:
             raise LoginRequired("the browser is logged in as another Airbnb account")
 
     def _check_clock(self, page: InboxPage) -> None:
-        now = self._now()
-        moved = self._storage.session.measured(page.site_time, now)
-        off = abs((page.site_time - now).total_seconds())
-        if abs(moved) > CLOCK_MOVES_S and off > CLOCK_WARNING_S:
-            logger.warning("this machine's clock is off by %.0f minutes", off / 60)
+        session = self._storage.session
+        offset = session.measured(page.site_time, self._now())
+        known = session.keep_clock_offset(offset)
+        if _is_news(offset, known):
+            minutes = abs(offset) / 60
+            logger.warning("this machine's clock is off by %.0f minutes", minutes)
 
     def _is_far_enough(
         self, page: InboxPage, changed: list[Thread], full: bool
@@ -256,7 +257,8 @@ class Syncer:
         return reading
 
     def _wants_look(self, thread_id: str) -> bool:
-        return self._storage.troubles.wants_look(thread_id, self._now())
+        site_now = self._storage.session.site_now(self._now())
+        return self._storage.troubles.wants_look(thread_id, site_now)
 
     def _take_in(
         self, reading: Reading, row: Thread | None, result: SyncResult
@@ -280,6 +282,13 @@ class Syncer:
 
     def _resting_thread(self) -> str | None:
         return self._storage.inbox.resting_thread(self._site.standing)
+
+
+def _is_news(offset: float, known: float) -> bool:
+    """Is our clock wrong, and otherwise than it was known to be?"""
+    was_right = abs(known) <= CLOCK_WARNING_S
+    changed = was_right or abs(offset - known) > CLOCK_CHANGED_S
+    return changed and abs(offset) > CLOCK_WARNING_S
 
 
 def _is_new(thread: Thread, seen: Mapping[str, str | None]) -> bool:

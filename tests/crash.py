@@ -76,7 +76,7 @@ AFTER = (
     "outbox.conclude",
 )
 # Reached in an account's first life alone.
-FIRST = ("session.set_account", "session.measured")
+FIRST = ("session.set_account", "session.keep_clock_offset")
 DURING = tuple(f"during:site.press_send:{ms}" for ms in (1, 30, 80))
 POINTS = (
     tuple(f"before:{step}" for step in BEFORE)

@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 import crash
+import shifted
 
 from airbot import cli
 from airbot.daemon.dry_run import run_dry
@@ -35,6 +36,8 @@ def _run(mode: str, site_url: str, ai_url: str, folder: str, *values: str) -> in
     settings = dict(value.split("=", 1) for value in values)
     if point := settings.pop("crash", ""):
         crash.arm(point)
+    if clock := settings.pop("clock", ""):
+        shifted.arm(Path(clock))
     config = sandbox_config(site_url, ai_url, Path(folder), **settings)
     start_logging(config.logging.level, config.logging.dir)
     if mode == "once":

@@ -9,6 +9,7 @@ from contextlib import suppress
 from datetime import timedelta
 from email.utils import format_datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -185,7 +186,16 @@ def test_intervals_are_never_exactly_the_same(make_config: Callable[..., Any]) -
 
     nothing: Any = Nobody()
     scheduler = Daemon(make_config())._scheduler(nothing, nothing)
-    intervals = {job.id: job.trigger for job in scheduler.get_jobs()}
-    assert intervals["sync"].interval == timedelta(seconds=45)
-    assert intervals["sync"].jitter == 4.5
-    assert intervals["send"].jitter == 1.5
+    for name, least, most in (("sync", 45, 49.5), ("send", 15, 16.5)):
+        trigger, now = scheduler.get_job(name).trigger, utcnow()
+        ahead = {trigger.get_next_fire_time(None, now) - now for _ in range(9)}
+        waits = [wait.total_seconds() for wait in ahead]
+        assert len(waits) > 1 and least <= min(waits) and max(waits) <= most
+
+
+def test_the_runs_that_a_clock_put_forward_has_missed_are_one(
+    make_config: Callable[..., Any],
+) -> None:
+    nothing: Any = SimpleNamespace(beat=lambda: None)
+    for job in Daemon(make_config())._scheduler(nothing, nothing).get_jobs():
+        assert len(job._get_run_times(utcnow() + timedelta(days=730))) == 1

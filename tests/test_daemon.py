@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 import requests
+import shifted
 
 from airbot.browser import processes
 from airbot.daemon.parts import running_parts
@@ -382,6 +383,52 @@ def test_a_reply_that_arrives_goes_out_at_once(site, ai, daemon):
     ai.call_back(ai.asked[0])
     wait_for(lambda: replies(site, thread))
     assert airbot.stop() == 0
+
+
+@pytest.mark.parametrize("seconds", [-3 * 3600, 3 * 3600, 2 * 365 * 86_400])
+def test_a_clock_that_is_put_forward_or_back_holds_up_no_guest(
+    site, ai, daemon, tmp_path, seconds
+):
+    clock = tmp_path / "clock"
+    shifted.put(clock, 0)
+    first, second = site.add_thread(guest="Maya"), site.add_thread(guest="Noor")
+    airbot = daemon(f"clock={clock}")
+    site.guest_writes(first, "Is parking free?")
+    wait_for(lambda: replies(site, first))
+    shifted.put(clock, seconds)
+    site.guest_writes(second, "And breakfast?")
+    wait_for(lambda: replies(site, second))
+    wait_for(lambda: "clock was moved" in airbot.log())
+    reads = count_list_reads(site)
+    wait_for(lambda: count_list_reads(site) > reads + 1)
+    assert airbot.stop() == 0
+    assert (len(replies(site, first)), len(replies(site, second))) == (1, 1)
+
+
+def test_a_database_that_is_deleted_ends_the_daemon_with_1_and_a_sentence(
+    site, daemon, tmp_path
+):
+    site.host_writes(site.add_thread(), "Welcome!")
+    airbot = daemon()
+    wait_for(lambda: count_list_reads(site))
+    (tmp_path / "airbot.db").unlink()
+    assert airbot.process.wait(timeout=20) == 1
+    said = [line for line in airbot.log().splitlines() if "airbot ends" in line]
+    assert len(said) == 1 and "ERROR" in said[0] and "deleted or replaced" in said[0]
+    assert not (tmp_path / "airbot.db").exists()
+    assert not processes.chromiums(airbot.profile())
+
+
+def test_a_database_that_is_deleted_meanwhile_ends_one_cycle_with_1(
+    site, ai, run, tmp_path
+):
+    site.guest_writes(site.add_thread("Maya"), "Is parking free?")
+    ai.mode = "silent"
+    cycle = run("once")
+    wait_for(lambda: ai.asked)
+    (tmp_path / "airbot.db").unlink()
+    _, errors = cycle.communicate(timeout=60)
+    assert cycle.returncode == 1 and not site.posted()
 
 
 def test_once_reads_asks_waits_and_sends(site, ai, run, tmp_path):

@@ -454,7 +454,7 @@ def test_a_turn_never_holds_what_is_answered_or_no_guest_text(
 
 
 def is_person(word: str) -> bool:
-    return word in ("h", "hsame", "nobody", "typed", "altered")
+    return word in ("h", "hsame", "typed", "altered")
 
 
 # May this reply be sent?

@@ -56,7 +56,7 @@ def live(desk: Desk) -> None:
     desk.guest("Hello?")
     desk.syncer.run()
     storage.outbox.recover(now)
-    storage.outbox.is_due(now)
+    storage.outbox.is_due(now, RULES)
     desk.thread = desk.site.add_thread("Kenji")
     desk.guest("One more")
     desk.syncer.run()

@@ -89,7 +89,29 @@ def test_the_daemon_waits_again_when_somebody_was_quicker(
         profile=SimpleNamespace(acquire=acquire, release=lambda: done.append("free")),
     )
     scheduler: Any = SimpleNamespace(modify_job=lambda id_, **_: done.append(id_))
-    watch: Any = SimpleNamespace(round=lambda: None)
+    watch: Any = SimpleNamespace(round=lambda: False)
     daemon._step_aside(parts, scheduler, watch)
     assert done == ["free", "acquire", "acquire", "sync", "send"]
     assert not daemon._hands_off()
+
+
+@pytest.mark.parametrize("is_lost", [False, True])
+def test_while_a_person_reconnects_the_clock_and_the_database_are_watched(
+    make_config: Any, monkeypatch: pytest.MonkeyPatch, is_lost: bool
+) -> None:
+    monkeypatch.setattr(service, "ASIDE_S", 0)
+    monkeypatch.setattr(service.Daemon, "_close_browser", lambda *_: None)
+    daemon, kept = service.Daemon(make_config()), []
+    parts: Any = SimpleNamespace(
+        reconnect=SimpleNamespace(is_held=lambda: not kept),
+        profile=SimpleNamespace(acquire=lambda: None, release=lambda: None),
+    )
+    job = SimpleNamespace(modify=lambda **_: kept.append("beat"))
+    scheduler: Any = SimpleNamespace(
+        modify_job=lambda *_, **__: None, wakeup=lambda: None, get_jobs=lambda: [job]
+    )
+    watch: Any = SimpleNamespace(
+        round=lambda: True, clock_was_moved=lambda: True, is_lost=is_lost
+    )
+    daemon._step_aside(parts, scheduler, watch)
+    assert kept == ["beat"] and daemon._stop.is_set() is is_lost

@@ -64,6 +64,7 @@ class Inn:
     ) -> None:
         self.site, self.airbnb, self.storage = site, airbnb, storage
         self.clock = Clock(site)
+        storage.session.monotonic = self.clock.monotonic
         self.syncer = Syncer(storage, airbnb, config, self.clock)
         self.sender = Sender(storage, airbnb, config, self.clock)
         self.gate = Gate(storage, KeptOpen(), self.clock)

@@ -627,8 +627,8 @@ def test_absent_readings_are_counted_from_the_first(storage: Storage) -> None:
 
 def test_an_uncertain_reply_is_read_again_when_it_is_due(storage: Storage) -> None:
     reply = unproven(storage)
-    assert storage.outbox.next_unsettled(later(121)) is None
-    assert storage.outbox.next_unsettled(later(122)) == reply
+    assert storage.outbox.next_unsettled(later(121), RULES) is None
+    assert storage.outbox.next_unsettled(later(122), RULES) == reply
 
 
 def test_a_parked_reply_is_not_read_again(storage: Storage) -> None:
@@ -636,7 +636,7 @@ def test_a_parked_reply_is_not_read_again(storage: Storage) -> None:
     parked = Verdict(ReplyStatus.UNCERTAIN, "two candidates", park=True)
     reply = concluded(storage, reply, parked, later(122), later(150))
     assert reply.parked
-    assert storage.outbox.next_unsettled(later(9999)) is None
+    assert storage.outbox.next_unsettled(later(9999), RULES) is None
 
 
 def test_a_second_press_starts_its_readings_anew(storage: Storage) -> None:
@@ -710,7 +710,7 @@ def test_a_reply_that_may_have_been_pressed_is_uncertain(storage: Storage) -> No
     found = again.outbox.get(reply.id)
     assert found and found.status == ReplyStatus.UNCERTAIN
     assert claim(again) is None
-    assert again.outbox.next_unsettled(NOW) == found
+    assert again.outbox.next_unsettled(NOW, RULES) == found
     again.close()
 
 
@@ -1002,7 +1002,7 @@ def test_a_stored_pause_survives_a_restart(
 
 def test_account_clock_and_walk_are_kept(storage: Storage) -> None:
     storage.session.set_account("900")
-    storage.session.measured(later(-12.5), NOW)
+    storage.session.keep_clock_offset(-12.5)
     storage.session.set_walk_finished(True)
     again = reopened(storage)
     session = again.session.get()

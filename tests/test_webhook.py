@@ -487,6 +487,16 @@ def test_a_token_counts_until_the_turn_is_too_old(api: Api) -> None:
     assert api.ok(url=api.address_of(turn))["success"]
 
 
+@pytest.mark.parametrize("jump", [timedelta(hours=3), timedelta(days=730)])
+def test_a_clock_that_was_moved_refuses_no_turn(api: Api, jump: timedelta) -> None:
+    turn = api.turn()
+    session = api.storage.session
+    session.monotonic = lambda: 0.0
+    session.measured(NOW, NOW)
+    api.now += jump
+    assert api.ok(url=api.address_of(turn))["success"]
+
+
 def test_too_old_is_judged_by_airbnbs_clock(api: Api) -> None:
     turn = api.turn()
     api.storage.session.measured(NOW + timedelta(hours=1), NOW)
@@ -565,6 +575,16 @@ def sign(api: Api, body: object = BODY, **how: Any) -> requests.Response:
 def test_a_signed_call_is_taken_from_anywhere(secured: Api) -> None:
     said = sign(secured).json()
     assert said["success"] and secured.row(said["outbox_id"]).message == "Yes, it is."
+
+
+@pytest.mark.parametrize("ours_s", [-3 * 3600, 3 * 3600])
+def test_a_signed_call_is_taken_although_our_clock_is_wrong(
+    secured: Api, ours_s: float
+) -> None:
+    secured.now = NOW + timedelta(seconds=ours_s)
+    assert sign(secured).status_code == 401
+    secured.storage.session.measured(NOW, secured.now)
+    assert sign(secured).json()["success"]
 
 
 def test_a_signed_call_that_comes_again_is_the_first_one(secured: Api) -> None:
@@ -1095,6 +1115,16 @@ def test_a_request_that_trickles_in_is_ended(
                 time.sleep(0.05)
         assert time.monotonic() - began < 3
     assert alone.ok()["success"]
+
+
+def test_a_connection_without_a_call_is_ended_although_the_clock_was_put_back(
+    alone: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = time.time
+    monkeypatch.setattr("airbot.web.server.REQUEST_S", 0.3)
+    with socket.create_connection(("127.0.0.1", alone.server.port), 5) as idle:
+        monkeypatch.setattr(time, "time", lambda: right() - 10_000)
+        assert idle.recv(1) == b""
 
 
 def test_a_connection_that_is_kept_open_may_call_again(

@@ -181,7 +181,7 @@ def _is_early(session: Session, e: SiteError, now: datetime) -> bool:
     """Was an unknown page tried by hand, before its time? That is none of its tries."""
     if session.state != SessionState.UNKNOWN or e.state != session.state:
         return False
-    return session.next_try_at is not None and now < session.next_try_at
+    return not is_due(session.next_try_at, now, LONGEST_WAIT)
 
 
 def _in_words(wait: timedelta) -> str:

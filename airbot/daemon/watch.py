@@ -13,6 +13,7 @@ from airbot.daemon.parts import Parts
 from airbot.exceptions import DatabaseGone
 from airbot.exceptions import StorageError
 from airbot.models import utcnow
+from airbot.policy.rules import Rules
 
 logger = logging.getLogger("airbot.daemon")
 
@@ -34,6 +35,7 @@ class Watch:
         self._parts = parts
         self._notifier = notifier
         self._now = now
+        self._rules = Rules.of(parts.config)
         self._beat_at = time.monotonic()
         self._round_at = 0.0
         self._repeat_at = 0.0  # a restart says at once what it waits for
@@ -60,7 +62,7 @@ class Watch:
         try:
             self._parts.storage.check_place()
             self._notifier.tell(f"STATUS={self._status()}")
-            if self._parts.storage.outbox.is_due(self._now()):
+            if self._parts.storage.outbox.is_due(self._now(), self._rules):
                 self._parts.send_wanted.set()
             self._repeat()
             self._prune()
@@ -94,12 +96,16 @@ class Watch:
         return f"{session.in_words()}; {pending} replies pending"
 
     def _prune(self) -> None:
-        """Once a day: forget what is older than storage.keep_days."""
-        if time.monotonic() < self._prune_at:
+        """Once a day: forget what is older than storage.keep_days, by Airbnb's clock.
+
+        Ours would forget everything where it is two years ahead.
+        """
+        site_now = self._parts.storage.session.site_now(self._now())
+        if site_now is None or time.monotonic() < self._prune_at:
             return
         self._prune_at = time.monotonic() + PRUNE_S
         keep = timedelta(days=self._parts.config.storage.keep_days)
-        if pruned := self._parts.storage.prune(self._now() - keep):
+        if pruned := self._parts.storage.prune(site_now - keep):
             logger.info("%d old conversations were forgotten", pruned)
 
     def _repeat(self) -> None:

@@ -10,7 +10,8 @@ from airbot.policy.rules import Rules
 
 BACKOFF_FIRST_S = 15.0
 BACKOFF_CAP_S = 900.0
-LONGEST_WAIT = timedelta(hours=1)  # that a reply is ever given
+SLOWEST = timedelta(seconds=BACKOFF_CAP_S)
+LEEWAY = timedelta(minutes=1)  # two threads' clocks differ, and NTP puts ours back
 MOST_WITHOUT_TURN = 20  # rows that wait and answer no question
 LIMIT_LOOKED_AT = timedelta(minutes=1)  # how often a reply over its limit is tried
 EVERYWHERE = ""
@@ -48,7 +49,17 @@ def is_due(at: datetime | None, now: datetime, longest: timedelta) -> bool:
     One that is further ahead than airbot ever waits was stored by a clock that went
     wrong: it is due.
     """
-    return at is None or at <= now or at - now > longest
+    return at is None or not now < at <= latest_wait(now, longest)
+
+
+def latest_wait(now: datetime, longest: timedelta) -> datetime:
+    """No wait ends behind it."""
+    return now + longest + LEEWAY
+
+
+def longest_wait(rules: Rules) -> timedelta:
+    """That a reply is ever given."""
+    return max(SLOWEST, rules.settle_after)
 
 
 def backoff_s(attempts: int) -> float:

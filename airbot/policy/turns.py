@@ -253,8 +253,6 @@ def _decide_without_question(reply: Reply, case: Case) -> Decision:
     if not case.hosted:
         reason = "our account is not on the host's side of this conversation"
         return Decision(reason, TurnStatus.FAILED)
-    # Both times are our own clock's.
-    claimed_at = reply.claimed_at or case.now
-    if case.rules.is_too_old(reply.created_at, claimed_at) and not case.old_ok:
+    if case.rules.is_too_old(reply.created_at, case.now) and not case.old_ok:
         return Decision(case.rules.too_old, TurnStatus.EXPIRED)
     return Decision("a reply without a turn")

@@ -87,8 +87,9 @@ class Storage:
         One commit: a death in between would leave a guest text without a turn. None
         when somebody else settled the reply meanwhile.
         """
+        read_at = reading.site_time if reading else None
         with self.db.transaction():
-            concluded = self.outbox.conclude(reply, verdict, now, again_at)
+            concluded = self.outbox.conclude(reply, verdict, now, again_at, read_at)
             if reading is not None:
                 self.readings.take_in(reading, rules, now, row)
         return concluded

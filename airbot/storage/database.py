@@ -68,6 +68,7 @@ class Database(Readable):
                 # Only then: closing any descriptor of an open database drops the
                 # locks that SQLite holds on it (sqlite.org/howtocorrupt.html 2.2).
                 os.close(open_private(path))
+            self._place = _place_of(path)
             self._lock_fd = open_private(path.with_name(path.name + ".lock"))
             if os.geteuid() == 0:
                 # `sudo airbot status` must not leave a lock that the service, which
@@ -75,10 +76,13 @@ class Database(Readable):
                 owner = path.stat()
                 os.fchown(self._lock_fd, owner.st_uid, owner.st_gid)
             self._migrate()
-            self._place = _place_of(path)
 
     def check_place(self) -> None:
-        """Raise DatabaseGone when the path leads to another file now, or to none."""
+        """Raise DatabaseGone when the path leads to another file now, or to none.
+
+        SQLite goes on writing into the old one, and makes an empty one for a thread
+        that comes new.
+        """
         if _place_of(self.path) != self._place:
             raise DatabaseGone(f"the database {self.path} was deleted or replaced")
 
@@ -140,6 +144,7 @@ class Database(Readable):
 
     @contextmanager
     def _begun(self) -> Iterator[Transaction]:
+        self.check_place()
         connection = self._connection()
         connection.execute("BEGIN IMMEDIATE")
         self._local.transaction = Transaction(connection)
@@ -178,6 +183,7 @@ class Database(Readable):
                 time.sleep(LOCK_AGAIN_S)
 
     def _connect(self) -> sqlite3.Connection:
+        self.check_place()
         connection = sqlite3.connect(
             self.path,
             timeout=BUSY_TIMEOUT_S,

@@ -12,11 +12,13 @@ import json
 import sqlite3
 from collections.abc import Iterable
 from datetime import datetime
+from datetime import timedelta
 
 from airbot.models import Reply
 from airbot.models import ReplyStatus
 from airbot.models import Turn
 from airbot.models import TurnStatus
+from airbot.policy.pace import latest_wait
 from airbot.policy.states import DONE
 from airbot.policy.states import ON_ITS_WAY
 from airbot.policy.states import OPEN_TURNS
@@ -40,6 +42,15 @@ UNDER_WAY = (
     f"(t.status IN ({words(OPEN_TURNS)})"
     f" OR t.status = 'answered' AND o.status IN ({words(ON_ITS_WAY)}))"
 )
+
+
+# Has a row's waiting time come? Its parameters: due_at.
+DUE = "(next_attempt_at <= :now OR next_attempt_at > :never)"
+
+
+def due_at(now: datetime, longest: timedelta) -> dict[str, str | None]:
+    """As in policy.pace.is_due: what lies behind `never` a wrong clock has stored."""
+    return {"now": to_text(now), "never": to_text(latest_wait(now, longest))}
 
 
 def move_reply(

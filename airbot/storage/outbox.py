@@ -26,11 +26,11 @@ from airbot.models import ReplyStatus
 from airbot.models import Turn
 from airbot.models import TurnStatus
 from airbot.policy.pace import LIMIT_LOOKED_AT
-from airbot.policy.pace import LONGEST_WAIT
 from airbot.policy.pace import MOST_WITHOUT_TURN
 from airbot.policy.pace import Full
 from airbot.policy.pace import SentWithinHour
 from airbot.policy.pace import full_hour
+from airbot.policy.pace import longest_wait
 from airbot.policy.proof import Before
 from airbot.policy.proof import Verdict
 from airbot.policy.proof import first_absent
@@ -42,6 +42,8 @@ from airbot.storage.database import Database
 from airbot.storage.database import Transaction
 from airbot.storage.database import to_text
 from airbot.storage.database import to_time
+from airbot.storage.moves import DUE
+from airbot.storage.moves import due_at
 from airbot.storage.moves import move_reply
 from airbot.storage.moves import move_turn
 from airbot.storage.moves import reply_from_row
@@ -105,15 +107,17 @@ class Outbox:
         asked comes before what answers no question: five hundred rows of one guest keep
         nobody waiting. A thread with an unsettled reply waits. What is over its limit
         is put off, what is too old is cancelled before anything is read, and the next
-        one is to be asked for. `site_now` is Airbnb's clock, None where it is unknown.
+        one is to be asked for. `site_now` is Airbnb's clock; where it is not known,
+        the reading before Send judges the age.
         """
         with self._db.transaction() as tx:
             _say_who_waits(tx)
-            if (reply := _next_due(tx, now)) is None:
+            if (reply := _next_due(tx, now, rules)) is None:
                 return None
-            if _is_too_old(tx, reply, now, site_now, rules):
+            if site_now and _is_too_old(tx, reply, site_now, rules):
                 return _expire(tx, reply, now, rules)
-            full = full_hour(_sent_beside(tx, reply, now), reply.thread_id, rules)
+            beside = _sent_beside(tx, reply, site_now or now)
+            full = full_hour(beside, reply.thread_id, rules)
             if full is not None:
                 again_at, by = now + LIMIT_LOOKED_AT, By.AIRBOT
                 pending = ReplyStatus.PENDING
@@ -129,35 +133,34 @@ class Outbox:
                 claimed_at=to_text(now),
             )
 
-    def next_unsettled(self, now: datetime) -> Reply | None:
+    def next_unsettled(self, now: datetime, rules: Rules) -> Reply | None:
         """An uncertain reply whose thread is due to be read once more."""
         row = self._db.read_one(
-            """
+            f"""
             SELECT * FROM queue_outbox WHERE status = 'uncertain' AND NOT parked
-                AND (next_attempt_at IS NULL OR next_attempt_at <= :now
-                     OR next_attempt_at > :never)
+                AND (next_attempt_at IS NULL OR {DUE})
             ORDER BY next_attempt_at, send_started_at LIMIT 1
             """,
-            _times(now),
+            due_at(now, longest_wait(rules)),
         )
         return reply_from_row(row) if row else None
 
-    def is_due(self, now: datetime) -> bool:
+    def is_due(self, now: datetime, rules: Rules) -> bool:
         """Is there a row whose time to be tried, or read again, has come?"""
         row = self._db.read_one(
-            """
-            SELECT 1 FROM queue_outbox WHERE NOT parked
-                AND (next_attempt_at <= :now OR next_attempt_at > :never)
+            f"""
+            SELECT 1 FROM queue_outbox WHERE NOT parked AND {DUE}
                 AND status IN ('pending', 'uncertain')
             """,
-            _times(now),
+            due_at(now, longest_wait(rules)),
         )
         return row is not None
 
-    def start_press(self, reply: Reply, now: datetime) -> Reply | None:
+    def start_press(self, reply: Reply, at: datetime) -> Reply | None:
         """The boundary: the attempt, its time and what is known of the conversation.
 
-        Only when this has returned a reply may Send be pressed.
+        Only when this has returned a reply may Send be pressed. `at` is by Airbnb's
+        clock, as are the hourly limits, and how long nothing is seen of the reply.
         """
         with self._db.transaction() as tx:
             return move_reply(
@@ -166,8 +169,8 @@ class Outbox:
                 ReplyStatus.PROCESSING,
                 By.AIRBOT,
                 reply.last_error,
-                now,
-                send_started_at=to_text(now),
+                at,
+                send_started_at=to_text(at),
                 attempts=reply.attempts + 1,
                 presses=reply.presses + 1,
                 known_to=_known_to(tx, reply),
@@ -208,15 +211,23 @@ class Outbox:
             )
 
     def conclude(
-        self, reply: Reply, verdict: Verdict, now: datetime, again_at: datetime | None
+        self,
+        reply: Reply,
+        verdict: Verdict,
+        now: datetime,
+        again_at: datetime | None,
+        read_at: datetime | None = None,
     ) -> Reply | None:
         """Write down what a reading proved; `again_at` is when to look or try again.
 
-        None when somebody else settled the reply meanwhile.
+        `read_at`: when it was read, by Airbnb's clock. None when somebody else settled
+        the reply meanwhile.
         """
         if verdict.status in DONE or verdict.park:
             again_at = None
-        first = first_absent(reply, now) if verdict.absent else reply.first_absent_at
+        first = reply.first_absent_at
+        if verdict.absent:
+            first = first_absent(reply, read_at or now)
         with self._db.transaction() as tx:
             return move_reply(
                 tx,
@@ -376,17 +387,11 @@ def _insert(
     return reply_from_row(row)
 
 
-def _times(now: datetime) -> dict[str, str | None]:
-    """Now, and the time that no wait ever ends behind: a clock went wrong there."""
-    return {"now": to_text(now), "never": to_text(now + LONGEST_WAIT)}
-
-
-def _next_due(tx: Transaction, now: datetime) -> Reply | None:
+def _next_due(tx: Transaction, now: datetime, rules: Rules) -> Reply | None:
     rows = tx.execute(
-        """
+        f"""
         SELECT * FROM queue_outbox o WHERE status = 'pending'
-            AND (next_attempt_at IS NULL OR next_attempt_at <= :now
-                 OR next_attempt_at > :never)
+            AND (next_attempt_at IS NULL OR {DUE})
             AND NOT EXISTS (SELECT 1 FROM queue_outbox u
                             WHERE u.thread_id = o.thread_id
                               AND u.status IN ('processing', 'uncertain'))
@@ -399,28 +404,22 @@ def _next_due(tx: Transaction, now: datetime) -> Reply | None:
                  rowid
         LIMIT 1
         """,
-        _times(now),
+        due_at(now, longest_wait(rules)),
     )
     return reply_from_row(rows[0]) if rows else None
 
 
 def _is_too_old(
-    tx: Transaction,
-    reply: Reply,
-    now: datetime,
-    site_now: datetime | None,
-    rules: Rules,
+    tx: Transaction, reply: Reply, site_now: datetime, rules: Rules
 ) -> bool:
     if reply.old_ok:
         return False
     if reply.turn_id is None:
-        return rules.is_too_old(reply.created_at, now)
+        return rules.is_too_old(reply.created_at, site_now)
     (turn,) = tx.execute(
         "SELECT newest_at FROM turns WHERE id = :id", {"id": reply.turn_id}
     )
-    return site_now is not None and rules.is_too_old(
-        to_time(turn["newest_at"]), site_now
-    )
+    return rules.is_too_old(to_time(turn["newest_at"]), site_now)
 
 
 def _expire(tx: Transaction, reply: Reply, now: datetime, rules: Rules) -> PutOff:

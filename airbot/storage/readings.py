@@ -86,7 +86,7 @@ class Readings:
                 save_thread(tx, row, None)
             reading = _with_known_roles(tx, reading, row.latest if row else None)
             known = known_of(tx.execute, thread_id)
-            lack = _lacking(tx, reading, known, now)
+            lack = _lacking(tx, reading, known)
             newest = known.row_names
             new_texts = save_messages(tx, thread_id, reading.messages, now, newest)
             if lack is not None:
@@ -188,14 +188,12 @@ def stands_as(tx: Transaction, reply: Reply) -> str | None:
     return next(same, None)
 
 
-def _lacking(
-    tx: Transaction, reading: Reading, known: whole.Known, now: datetime
-) -> str | None:
+def _lacking(tx: Transaction, reading: Reading, known: whole.Known) -> str | None:
     """What keeps it from being whole; two looks that agree do away with most of it."""
     lack = whole.lacking(reading, known)
     if lack is None or not reading.fresh or whole.newest_odd(reading):
         return lack
-    if not agrees_with_last_look(tx, reading, now):
+    if not agrees_with_last_look(tx, reading):
         return lack
     note_vanished(tx, reading.thread.id, whole.vanished(reading, known))
     return None

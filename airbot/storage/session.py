@@ -41,17 +41,18 @@ class SessionStore:
     # Airbnb's clock
 
     def measured(self, site_time: datetime, now: datetime) -> float:
-        """Airbnb's clock was read just now; by how many seconds it has moved since.
-
-        The difference is stored for the commands, which run beside the daemon.
-        """
+        """Airbnb's clock was read just now; its clock minus ours, in seconds."""
         offset_s = (site_time - now).total_seconds()
         self._measured = _Measured(offset_s, now, self.monotonic())
-        moved = offset_s - self.get().clock_offset_s
-        if abs(moved) > CLOCK_MOVES_S:
+        return offset_s
+
+    def keep_clock_offset(self, offset_s: float) -> float:
+        """For the commands, which run beside the daemon; what it was before."""
+        known = self.get().clock_offset_s
+        if abs(offset_s - known) > CLOCK_MOVES_S:
             with self._db.transaction() as tx:
                 tx.execute("UPDATE session SET clock_offset_s = :s", {"s": offset_s})
-        return moved
+        return known
 
     def site_now(self, now: datetime) -> datetime | None:
         """Airbnb's time; None where it is not known: ages are judged later then.

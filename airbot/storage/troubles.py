@@ -50,15 +50,20 @@ class Troubles:
             return False
         return not is_due(to_time(row["read_again_at"]), now, whole.SLOWEST)
 
-    def wants_look(self, thread_id: str, now: datetime) -> bool:
-        """Is it time for a freshly loaded page, of which two must agree?"""
+    def wants_look(self, thread_id: str, site_now: datetime | None) -> bool:
+        """Is it time for a freshly loaded page, of which two must agree?
+
+        They are an hour apart by Airbnb's clock, wherever ours is put meanwhile.
+        """
         row = self._row(thread_id)
         if row is None or row["trouble"] is None:
             return False
         looked_at = to_time_or_none(row["looked_at"])
         if looked_at is None:
             return bool(row["trouble_times"] >= whole.SAID_AFTER)
-        return now - looked_at >= whole.LOOKS_APART or looked_at > now
+        if site_now is None:
+            return False
+        return site_now - looked_at >= whole.LOOKS_APART or looked_at > site_now
 
     def not_read(self, thread: Thread, sentence: str, now: datetime) -> Trouble:
         """A conversation failed: keep what its row shows, and read it again."""
@@ -134,9 +139,10 @@ def known_of(read: Read, thread_id: str, row_names: str | None = None) -> whole.
     return whole.Known(tuple(row["id"] for row in rows), named)
 
 
-def agrees_with_last_look(tx: Transaction, reading: Reading, now: datetime) -> bool:
+def agrees_with_last_look(tx: Transaction, reading: Reading) -> bool:
     """Do two freshly loaded pages, well apart, show the same? Else note this one."""
     thread_id, shown = reading.thread.id, _hashed(reading.ids)
+    now = reading.site_time
     (row,) = tx.execute("SELECT * FROM threads WHERE id = :id", {"id": thread_id})
     looked_at = to_time_or_none(row["looked_at"])
     if whole.agree(looked_at, row["looked"], now, shown):

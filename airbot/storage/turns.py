@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import sqlite3
 from datetime import datetime
-from datetime import timedelta
 
 from airbot.models import Direction
 from airbot.models import Kind
@@ -15,16 +14,17 @@ from airbot.models import Message
 from airbot.models import Question
 from airbot.models import Turn
 from airbot.models import TurnStatus
-from airbot.policy.pace import BACKOFF_CAP_S
+from airbot.policy.pace import SLOWEST
 from airbot.policy.rules import Rules
 from airbot.policy.states import By
 from airbot.storage.database import Database
 from airbot.storage.database import to_text
 from airbot.storage.database import to_time
+from airbot.storage.moves import DUE
+from airbot.storage.moves import due_at
 from airbot.storage.moves import move_turn
 from airbot.storage.moves import turn_from_row
 
-LONGEST_WAIT = timedelta(seconds=BACKOFF_CAP_S)
 HISTORY = 20  # messages of the thread that the AI is shown
 
 
@@ -71,17 +71,12 @@ class Turns:
         """
         with self._db.transaction() as tx:
             rows = tx.execute(
-                """
+                f"""
                 SELECT * FROM turns WHERE status IN ('new', 'asked')
-                    AND (next_attempt_at IS NULL OR next_attempt_at <= :now
-                         OR next_attempt_at > :never)
+                    AND (next_attempt_at IS NULL OR {DUE})
                 ORDER BY first_at LIMIT 1
                 """,
-                {
-                    "now": to_text(now),
-                    # Further ahead than ever given: a clock went wrong there.
-                    "never": to_text(max(again_at, now + LONGEST_WAIT)),
-                },
+                due_at(now, max(SLOWEST, again_at - now)),
             )
             if not rows:
                 return None
@@ -100,12 +95,12 @@ class Turns:
     def waits_for_answer(self, until: datetime) -> bool:
         """Is any turn with the AI, or to be asked before `until`?"""
         row = self._db.read_one(
-            """
+            f"""
             SELECT 1 FROM turns
             WHERE status = 'new' OR status = 'asked'
-                AND (asked_at IS NOT NULL OR next_attempt_at <= :until)
+                AND (asked_at IS NOT NULL OR {DUE})
             """,
-            {"until": to_text(until)},
+            due_at(until, SLOWEST),
         )
         return row is not None
 

@@ -21,9 +21,8 @@ from airbot.web.response import failure
 THREADS = 4
 HEAD_BYTES = 16 * 1024
 CONNECTIONS = 300  # of 80 KiB at most: a half-sent request waits in memory
-IDLE_S = 30
-REQUEST_S = 30.0  # for all of a request, from its first byte
-CLEANUP_S = 5
+REQUEST_S = 30.0  # for all of a request, from its first byte; and between two
+NEVER_S = 10**9
 
 
 class _JsonErrorTask(ErrorTask):
@@ -44,24 +43,28 @@ class _JsonErrorTask(ErrorTask):
 
 
 class _Channel(HTTPChannel):
-    """One connection; a request that is not whole in time ends it.
+    """One connection; it ends when a request is not whole in time, or none comes.
 
     waitress counts from the last byte: one now and then would keep a place for good.
+    And it counts by the wall clock: put back, that would keep all of them.
     """
 
     error_task_class = _JsonErrorTask
     _waited_for: object = None
-    _since = 0.0
+
+    def __init__(self, *made_by_waitress: Any, **named: Any) -> None:
+        super().__init__(*made_by_waitress, **named)
+        self._since = time.monotonic()
 
     def received(self, data: bytes) -> bool:
         taken = bool(super().received(data))
-        if self.request is not self._waited_for:
+        if self.request is None or self.request is not self._waited_for:
             self._waited_for, self._since = self.request, time.monotonic()
         return taken
 
     def readable(self) -> bool:  # asked once a second at least
         late = time.monotonic() - self._since > REQUEST_S
-        if late and self._waited_for is not None:
+        if late and not self.requests:  # none is being answered
             self.will_close = True
         return bool(super().readable())
 
@@ -81,8 +84,7 @@ class Server:
                 threads=THREADS,
                 connection_limit=CONNECTIONS,
                 asyncore_use_poll=True,  # select() has no room for many
-                channel_timeout=IDLE_S,
-                cleanup_interval=CLEANUP_S,
+                channel_timeout=NEVER_S,  # see _Channel
                 max_request_body_size=MAX_BODY + 1,  # it refuses from there on
                 max_request_header_size=HEAD_BYTES,
                 ident=None,
