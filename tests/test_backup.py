@@ -17,6 +17,7 @@ from fakes import FakeAirbnb
 
 from airbot.config import Config
 from airbot.exceptions import StorageError
+from airbot.models import SessionState
 from airbot.models import utcnow
 from airbot.sandbox.site import AirbnbSite
 from airbot.storage import Storage
@@ -39,7 +40,8 @@ def test_a_copy_is_whole_while_others_write_and_for_us_alone(
         number = 0
         while not over.is_set():
             number += 1
-            storage.outbox.enqueue_without_turn(f"T{number}", "Yes.", "AI", utcnow())
+            sentence = f"tried {number} times"
+            storage.session.set_state(SessionState.UNKNOWN, sentence, utcnow())
 
     writer = threading.Thread(target=write)
     writer.start()
@@ -51,6 +53,7 @@ def test_a_copy_is_whole_while_others_write_and_for_us_alone(
                 assert connection.execute("PRAGMA integrity_check").fetchone() == (
                     "ok",
                 )
+        assert writer.is_alive()  # all the while
     finally:
         over.set()
         writer.join()
