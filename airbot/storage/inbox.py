@@ -34,6 +34,22 @@ RESTING = f"""
 PRUNED_AT_ONCE = 20  # threads
 
 
+def persons_answer(m: str) -> str:
+    """SQL: is message `m` a person's answer? As Message.is_persons_answer says."""
+    return (
+        f"({m}.direction = 'outbound' AND {m}.kind IN ('text', 'media')"
+        f" AND NOT {m}.scheduled)"
+    )
+
+
+def not_ours(m: str) -> str:
+    """SQL: is message `m` none that a reply of airbot's has been proven with?"""
+    return (
+        "NOT EXISTS (SELECT 1 FROM queue_outbox ours"
+        f" WHERE ours.site_message_id = {m}.id)"
+    )
+
+
 class Inbox:
     """What has been read of Airbnb's inbox."""
 

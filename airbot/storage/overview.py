@@ -23,6 +23,8 @@ from airbot.models import Waiting
 from airbot.policy.whole import SAID_AFTER
 from airbot.storage.database import to_time
 from airbot.storage.database import to_time_or_none
+from airbot.storage.inbox import not_ours
+from airbot.storage.inbox import persons_answer
 from airbot.storage.moves import reply_from_row
 from airbot.storage.moves import turn_from_row
 from airbot.storage.session import job_from_row
@@ -33,13 +35,11 @@ from airbot.storage.view import Readable
 SHORT_ID = 8
 # Of a turn `t` and its reply `o`: a person has answered since, or a later turn has the
 # texts. Nothing waits for a person there any more.
-SETTLED = """(
+SETTLED = f"""(
     EXISTS (SELECT 1 FROM messages h
             WHERE h.thread_id = COALESCE(t.thread_id, o.thread_id)
-              AND h.direction = 'outbound' AND h.kind IN ('text', 'media')
-              AND NOT h.scheduled AND h.sent_at > COALESCE(t.newest_at, o.created_at)
-              AND NOT EXISTS (SELECT 1 FROM queue_outbox p
-                              WHERE p.site_message_id = h.id))
+              AND h.sent_at > COALESCE(t.newest_at, o.created_at)
+              AND {persons_answer("h")} AND {not_ours("h")})
     OR t.id IS NOT NULL
         AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.turn_id = t.id))"""
 Counts = Mapping[str, int]  # by status

@@ -36,6 +36,8 @@ from airbot.policy.turns import Decision
 from airbot.storage.database import Database
 from airbot.storage.database import Transaction
 from airbot.storage.database import to_text
+from airbot.storage.inbox import not_ours
+from airbot.storage.inbox import persons_answer
 from airbot.storage.inbox import save_messages
 from airbot.storage.inbox import save_thread
 from airbot.storage.moves import move_reply
@@ -123,17 +125,15 @@ class Readings:
         nothing else would look at it again.
         """
         left = self._db.read(
-            """
+            f"""
             SELECT DISTINCT m.thread_id FROM messages m INDEXED BY guest_texts_left
             JOIN threads t ON t.id = m.thread_id AND t.hosted AND t.trouble IS NULL
             WHERE m.direction = 'inbound' AND m.kind = 'text' AND m.turn_id IS NULL
               AND m.sent_at >= :since
               AND NOT EXISTS (
                 SELECT 1 FROM messages h WHERE h.thread_id = m.thread_id
-                  AND h.direction = 'outbound' AND h.kind IN ('text', 'media')
-                  AND NOT h.scheduled AND h.position > m.position
-                  AND NOT EXISTS (SELECT 1 FROM queue_outbox o
-                                  WHERE o.site_message_id = h.id))
+                  AND h.position > m.position
+                  AND {persons_answer("h")} AND {not_ours("h")})
             """,
             {"since": to_text(site_now - rules.max_age - LEFT_LOOKED_AT)},
         )
@@ -169,12 +169,10 @@ def _know_our_own(tx: Transaction, thread_id: str) -> None:
 def stands_as(tx: Transaction, reply: Reply) -> str | None:
     """A message that is new since the press, and that is the reply."""
     rows = tx.execute(
-        """
+        f"""
         SELECT m.id, m.body FROM messages m
         WHERE m.thread_id = :thread_id AND m.number > :known_to
-            AND m.direction = 'outbound' AND m.kind = 'text'
-            AND m.id NOT IN (SELECT site_message_id FROM queue_outbox
-                             WHERE site_message_id IS NOT NULL)
+            AND m.direction = 'outbound' AND m.kind = 'text' AND {not_ours("m")}
         ORDER BY m.position
         """,
         {"thread_id": reply.thread_id, "known_to": reply.known_to or 0},

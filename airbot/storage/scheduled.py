@@ -24,6 +24,8 @@ from airbot.policy.turns import IN_DOUBT
 from airbot.storage.database import Database
 from airbot.storage.database import to_text
 from airbot.storage.database import to_time
+from airbot.storage.inbox import not_ours
+from airbot.storage.inbox import persons_answer
 from airbot.storage.moves import words as listed
 
 LOOKED_AT = 1000  # earlier texts of the host's side
@@ -100,14 +102,12 @@ def _earlier(db: Database, message: Message) -> Iterator[Earlier]:
         SELECT m.thread_id, m.sent_at, m.body, t.title, t.description, {NAMES} AS names,
             (SELECT p.direction FROM messages p
              WHERE p.thread_id = m.thread_id AND p.position < m.position
-               AND NOT p.scheduled AND (p.direction = 'inbound' AND p.kind = 'text'
-                    OR p.direction = 'outbound' AND p.kind IN ('text', 'media'))
+               AND (p.direction = 'inbound' AND p.kind = 'text'
+                    OR {persons_answer("p")})
              ORDER BY p.position DESC LIMIT 1) = 'inbound' AS below_unanswered
         FROM messages m INDEXED BY host_texts JOIN threads t ON t.id = m.thread_id
         WHERE m.direction = 'outbound' AND m.kind = 'text' AND m.sent_at < :before
-            AND LENGTH(m.body) BETWEEN :shortest AND :longest
-            AND NOT EXISTS (SELECT 1 FROM queue_outbox o
-                            WHERE o.site_message_id = m.id)
+            AND LENGTH(m.body) BETWEEN :shortest AND :longest AND {not_ours("m")}
         ORDER BY m.sent_at DESC LIMIT :most
         """,
         {
