@@ -248,7 +248,7 @@ class Syncer:
         """As the page has it; what is not whole, now and then from a new page."""
         site, readings = self._site, self._storage.readings
         reading = site.ask_thread(thread_id)
-        if readings.lacking(reading, row) and self._wants_look(thread_id):
+        if self._wants_look(thread_id) and readings.lacking(reading, row):
             reading = site.look_anew(thread_id, self._resting_thread())
         if readings.wants_more(reading):
             fresh = reading.fresh

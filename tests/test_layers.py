@@ -46,7 +46,7 @@ ALONE = {
     "apscheduler": {"daemon"},
     "requests": {"ai", "sandbox"},
     "bottle": {"web", "webhook", "remote", "sandbox"},
-    "waitress": {"web", "contract"},
+    "waitress": {"web"},
     "dotenv": {"config"},
 }
 # What only Airbnb's own room knows, by the way it is written in the source.

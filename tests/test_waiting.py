@@ -34,7 +34,7 @@ def desk(
 
 def waiting(desk: Desk) -> list[str]:
     session = desk.storage.session.get()
-    found = desk.storage.shown.waiting(session, desk.clock())
+    found = desk.storage.shown.waiting(session)
     return [f"{item.who}: {item.what}" if item.who else item.what for item in found]
 
 

@@ -28,9 +28,8 @@ from airbot.exceptions import SiteChanged
 from airbot.exceptions import SiteUnavailable
 from airbot.models import utcnow
 
-KEPT_HEADERS = frozenset(
-    {"accept", "content-type"}
-)  # and x-*; the browser adds the rest
+# And x-*; the browser adds the rest.
+KEPT_HEADERS = frozenset({"accept", "content-type"})
 
 
 class StaleQuestion(Exception):
@@ -96,9 +95,9 @@ class Question:
     def asked_for(self) -> str | None:
         """The number of the thread in a thread's question."""
         id_ = self.variables().get("globalThreadId")
-        return (
-            shapes.number_of(id_, shapes.THREAD_TYPE) if isinstance(id_, str) else None
-        )
+        if not isinstance(id_, str):
+            return None
+        return shapes.number_of(id_, shapes.THREAD_TYPE)
 
 
 def checked(answer: Answer, operation: str, base_url: str) -> Any:

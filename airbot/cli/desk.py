@@ -21,10 +21,9 @@ DONE, PERSON = 0, 77
 
 
 def status(config: Config, parsed: argparse.Namespace) -> int:
-    now = utcnow()
     with for_a_look(config) as shown:
-        overview = shown.overview(now)
-    _print(parsed, as_json.status(overview), show.status_lines(overview, now))
+        overview = shown.overview()
+    _print(parsed, as_json.status(overview), show.status_lines(overview, utcnow()))
     return PERSON if overview.session.person_needed else DONE
 
 

@@ -114,6 +114,5 @@ class Watch:
             return
         self._repeat_at = time.monotonic() + REPEAT_S
         session = self._parts.storage.session.get()
-        waiting = self._parts.storage.shown.waiting(session, self._now())
-        for item in waiting:
+        for item in self._parts.storage.shown.waiting(session):
             logger.error("waits for a person: %s; %s", item.what, item.command)

@@ -22,7 +22,6 @@ LOOKS_APART = timedelta(hours=1)
 SAID_AFTER = 3  # readings in a row that were not whole
 EVERY_CYCLE = 20  # so often it is read again at each cycle; then ever more slowly
 SLOWEST = timedelta(minutes=15)
-FEW = 50  # messages that Airbnb's page asks for
 
 
 @dataclass(frozen=True)

@@ -119,7 +119,7 @@ class Inbox:
         return None
 
 
-def save_thread(tx: Transaction, thread: Thread, mark: str | None) -> None:
+def save_thread(tx: Transaction, thread: Thread) -> None:
     """Store a row of the list; what it does not show stays as it was.
 
     A row, or a conversation, that does not list our own account this once does not
@@ -128,9 +128,9 @@ def save_thread(tx: Transaction, thread: Thread, mark: str | None) -> None:
     tx.execute(
         """
         INSERT INTO threads (id, title, own_role, hosted, listing_id, stage,
-                             description, activity_at, seen_mark, row_names, row_mark)
+                             description, activity_at, row_names, row_mark)
         VALUES (:id, :title, :own_role, :hosted, :listing_id, :stage,
-                :description, :activity_at, :mark, :row_names, :row_mark)
+                :description, :activity_at, :row_names, :row_mark)
         ON CONFLICT (id) DO UPDATE SET
             title = COALESCE(NULLIF(excluded.title, ''), title),
             hosted = IIF(excluded.own_role IS NULL, hosted, excluded.hosted),
@@ -139,7 +139,6 @@ def save_thread(tx: Transaction, thread: Thread, mark: str | None) -> None:
             stage = COALESCE(excluded.stage, stage),
             description = COALESCE(excluded.description, description),
             activity_at = COALESCE(excluded.activity_at, activity_at),
-            seen_mark = COALESCE(excluded.seen_mark, seen_mark),
             row_names = COALESCE(excluded.row_names, row_names),
             row_mark = COALESCE(excluded.row_mark, row_mark)
         """,
@@ -152,7 +151,6 @@ def save_thread(tx: Transaction, thread: Thread, mark: str | None) -> None:
             "stage": thread.stage,
             "description": thread.description,
             "activity_at": to_text(thread.activity_at),
-            "mark": mark,
             "row_names": thread.latest_id,
             "row_mark": thread.mark,
         },

@@ -252,17 +252,10 @@ class Outbox:
         left = self.with_status(ReplyStatus.PROCESSING)
         with self._db.transaction() as tx:
             for reply in left:
-                when = (
-                    "after Send may have been"
-                    if _is_pressed(reply)
-                    else "before Send was"
-                )
-                to, by, reason = (
-                    _left_as(reply),
-                    By.AIRBOT,
-                    f"airbot ended {when} pressed",
-                )
-                move_reply(tx, reply, to, by, reason, now)
+                reason = "airbot ended before Send was pressed"
+                if _is_pressed(reply):
+                    reason = "airbot ended after Send may have been pressed"
+                move_reply(tx, reply, _left_as(reply), By.AIRBOT, reason, now)
         return len(left)
 
     def set_aside(
@@ -274,15 +267,13 @@ class Outbox:
                 "SELECT * FROM queue_outbox WHERE id = :id", {"id": reply_id}
             )
             reply = reply_from_row(row)
-            if reply.status in UNSETTLED:
-                to, attempts = _left_as(reply), reply.attempts + (
-                    not _is_pressed(reply)
-                )
-                move_reply(
-                    tx, reply, to, By.AIRBOT, reason, now, now + wait, attempts=attempts
-                )
-                return to
-        return reply.status
+            if reply.status not in UNSETTLED:
+                return reply.status
+            # A press is counted already, when it is recorded.
+            attempts = reply.attempts + (not _is_pressed(reply))
+            to, by, again_at = _left_as(reply), By.AIRBOT, now + wait
+            move_reply(tx, reply, to, by, reason, now, again_at, attempts=attempts)
+            return to
 
     def before(self, reply: Reply) -> Before:
         """What was known of the conversation when Send was pressed."""

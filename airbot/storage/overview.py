@@ -101,7 +101,7 @@ class Shown:
     def __init__(self, db: Readable) -> None:
         self._db = db
 
-    def overview(self, now: datetime) -> Overview:
+    def overview(self) -> Overview:
         (row,) = self._db.read("SELECT * FROM session")
         session = session_from_row(row)
         return Overview(
@@ -109,13 +109,13 @@ class Shown:
             cycles=self._cycles(),
             turns=self._counts("turns"),
             replies=self.reply_counts(),
-            waiting=tuple(self.waiting(session, now)),
+            waiting=tuple(self.waiting(session)),
         )
 
     def reply_counts(self) -> Counts:
         return self._counts("queue_outbox")
 
-    def waiting(self, session: Session, now: datetime) -> list[Waiting]:
+    def waiting(self, session: Session) -> list[Waiting]:
         """What only a person can settle, and has not settled yet."""
         return [
             *self._waiting_session(session),

@@ -83,9 +83,9 @@ class Readings:
         thread_id = reading.thread.id
         reading = with_scheduled(self._db, reading, rules)
         with self._db.transaction() as tx:
-            save_thread(tx, replace(reading.thread, latest_id=None, mark=None), None)
+            save_thread(tx, replace(reading.thread, latest_id=None, mark=None))
             if row is not None:
-                save_thread(tx, row, None)
+                save_thread(tx, row)
             reading = _with_known_roles(tx, reading, row.latest if row else None)
             known = known_of(tx.execute, thread_id)
             lack = _lacking(tx, reading, known)

@@ -68,7 +68,7 @@ class Troubles:
     def not_read(self, thread: Thread, sentence: str, now: datetime) -> Trouble:
         """A conversation failed: keep what its row shows, and read it again."""
         with self._db.transaction() as tx:
-            save_thread(tx, thread, None)
+            save_thread(tx, thread)
             if thread.latest is not None:
                 save_messages(tx, thread.id, (thread.latest,), now)
             return note_trouble(tx, thread.id, sentence, now)
