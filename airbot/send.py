@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from collections.abc import Iterable
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextlib import suppress
@@ -49,6 +50,7 @@ from airbot.models import Trouble
 from airbot.models import utcnow
 from airbot.policy import proof
 from airbot.policy.blame import Blame
+from airbot.policy.blame import Works
 from airbot.policy.pace import EVERYWHERE
 from airbot.policy.pace import SLOWEST
 from airbot.policy.pace import backoff_s
@@ -185,11 +187,12 @@ class Sender:
         except ThreadNotShown as e:
             self._not_shown(reply, e)
         except ThreadTroubled as e:
-            self._troubled(reply, e)
+            is_the_sites = partial(self._blame.is_the_sites, e.step, reply.thread_id)
+            self._troubled(reply, e.site_error, is_the_sites)
         except ThreadError as e:
             self._try_later(reply, str(e))
         except DialogShown as e:
-            self._under_dialog(reply, e)
+            self._troubled(reply, e, self._lies_everywhere)
         except SiteError as e:
             # Not this reply's fault: it waits for the session, and is not counted.
             self._release(reply, str(e))
@@ -293,27 +296,27 @@ class Sender:
         else:
             self._fail(reply, str(e))
 
-    def _troubled(self, reply: Reply, e: ThreadTroubled) -> None:
-        """The conversation's own trouble, unless the step works nowhere any more."""
-        blame, works = self._blame, self._site.works
+    def _troubled(
+        self,
+        reply: Reply,
+        e: SiteError,
+        is_the_sites: Callable[[Iterable[str], Works], bool],
+    ) -> None:
+        """The conversation's own trouble, or the site's: then this one is not counted.
+
+        `is_the_sites` may try other conversations.
+        """
         try:
-            if blame.is_the_sites(e.step, reply.thread_id, self._others(), works):
-                raise e.site_error
+            if is_the_sites(self._others(), self._site.works):
+                raise e
         except SiteError:
             self._release(reply, str(e))
             raise
         self._try_later(reply, str(e))
 
-    def _under_dialog(self, reply: Reply, e: DialogShown) -> None:
-        """The page's, so that all wait; or one over this conversation alone."""
-        if not self._works_elsewhere("type"):
-            self._release(reply, str(e))
-            raise e
-        self._try_later(reply, str(e))
-
-    def _works_elsewhere(self, step: str) -> bool:
-        rest = self._storage.inbox.resting_thread(None)
-        return rest is not None and self._site.works(step, rest)
+    def _lies_everywhere(self, others: Iterable[str], works: Works) -> bool:
+        """A dialog: over the page, or over one conversation alone?"""
+        return not self._blame.works_elsewhere("type", others, works)
 
     def _others(self) -> list[str]:
         """Where a step may be tried: where nobody waits, and who is next to be sent."""

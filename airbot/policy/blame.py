@@ -16,6 +16,7 @@ from collections.abc import Iterable
 from itertools import islice
 
 TRIED_ELSEWHERE = 3  # conversations
+Works = Callable[[str, str], bool]  # does a step work in a conversation?
 
 
 class Blame:
@@ -35,7 +36,7 @@ class Blame:
         step: str,
         thread_id: str,
         others: Iterable[str],
-        works: Callable[[str, str], bool],
+        works: Works,
     ) -> bool:
         """It has failed in that conversation: is the site to blame?
 
@@ -48,13 +49,20 @@ class Blame:
             in_a_row.add(thread_id)
         if len(in_a_row) < 2:
             return False
+        elsewhere = self.works_elsewhere(step, others, works)
+        if elsewhere is not False:
+            in_a_row.clear()
+        return not elsewhere
+
+    def works_elsewhere(
+        self, step: str, others: Iterable[str], works: Works
+    ) -> bool | None:
+        """Does it work in one where it has not failed? None: there is no such one."""
+        before = self._before[step]
         healthy = (id_ for id_ in dict.fromkeys(others) if id_ not in before)
-        tried = False
+        tried = None
         for id_ in islice(healthy, TRIED_ELSEWHERE):
             if works(step, id_):
-                in_a_row.clear()
-                return False
-            tried = True
-        if not tried:
-            in_a_row.clear()
-        return True
+                return True
+            tried = False
+        return tried
