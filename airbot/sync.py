@@ -33,6 +33,7 @@ from airbot.models import Reading
 from airbot.models import Thread
 from airbot.models import Trouble
 from airbot.models import utcnow
+from airbot.policy import scheduled
 from airbot.policy import whole
 from airbot.policy.blame import Blame
 from airbot.policy.pace import is_due
@@ -44,7 +45,6 @@ logger = logging.getLogger(__name__)
 MAX_PAGES = 200
 CLOCK_WARNING_S = 300.0
 CLOCK_CHANGED_S = 60.0
-LONG_TEXT = 60  # characters; twelve words, or as many signs, are no less
 
 
 @dataclass
@@ -221,8 +221,8 @@ class Syncer:
     def _reading_of(self, thread: Thread, page: InboxPage) -> Reading:
         """The whole of it, or of an old one its row alone.
 
-        Whether a longer text of the host's side is one that the clock sends is told by
-        what stood above it: there the whole is read, once.
+        Whether a text of the host's side is one that the clock sends is told by what
+        stood above it: where it may be, the whole is read, once.
         """
         latest, at = thread.latest, page.site_time
         young = not self._is_old(thread, at)
@@ -296,7 +296,7 @@ def _is_new(thread: Thread, seen: Mapping[str, str | None]) -> bool:
 
 
 def _may_be_scheduled(latest: Message) -> bool:
-    return latest.is_host_text and len(latest.body or "") >= LONG_TEXT
+    return latest.is_host_text and scheduled.is_long_enough(latest.body or "")
 
 
 def _tell_trouble(trouble: Trouble) -> None:

@@ -100,6 +100,26 @@ def test_a_persons_text_is_never_talked_over(
     assert desk.turn().status == TurnStatus.TAKEN_OVER
 
 
+@pytest.mark.parametrize(
+    "saved",
+    [
+        "鍵はドアの左側の箱に入っています。番号は後でお送りします。どうぞごゆっくりお過ごしください。",
+        "it is on the left of the red door as you go in by it",
+    ],
+    ids=["signs", "short words"],
+)
+def test_nor_is_a_short_one_of_many_signs_or_words(desk: Desk, saved: str) -> None:
+    """Also in old conversations it counts what stood above: a question each time."""
+    for number, name in enumerate(GUESTS):
+        thread, ago = desk.site.add_thread(name), timedelta(days=3 + 2 * number)
+        at = desk.clock() - ago
+        desk.site.guest_writes(thread, "Where is the key?", at=at)
+        desk.site.host_writes(thread, saved, at=at + timedelta(minutes=5))
+    desk.syncer.run()
+    at_the_door(desk, saved)
+    assert desk.turn().status == TurnStatus.TAKEN_OVER
+
+
 def test_in_doubt_it_is_a_persons_and_said_so(desk: Desk) -> None:
     thread = desk.site.add_thread("Aiko")
     at = desk.clock() - timedelta(days=3)

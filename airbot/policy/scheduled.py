@@ -163,6 +163,11 @@ def _is_date(word: str) -> bool:
 # Whose is it?
 
 
+def is_long_enough(text: str) -> bool:
+    """May it be the clock's at all, before names are cut away? A short one never is."""
+    return _size(words(text)) >= ENOUGH_WORDS
+
+
 def judge(
     said: tuple[str, ...], sent_at: datetime, thread_id: str, earlier: Iterable[Earlier]
 ) -> Verdict:
