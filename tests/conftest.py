@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fakes import Desk
+from fakes import FakeAirbnb
 
 from airbot.addresses import is_loopback
 from airbot.airbnb import Airbnb
@@ -89,11 +91,22 @@ def give_away() -> Callable[[Path], str]:
 
 
 @pytest.fixture
-def site() -> Iterator[AirbnbSite]:
-    with AirbnbSite() as site:
-        yield site
-        for thread in site.world.threads.values():
-            WRITTEN.update(m.text for m in site.messages(thread) if m.text)
+def site(request: pytest.FixtureRequest) -> Iterator[AirbnbSite]:
+    """It serves where a browser is to come; else its world alone, in memory."""
+    site = AirbnbSite()
+    if request.node.get_closest_marker("browser"):
+        site.start()
+    yield site
+    for thread in site.world.threads.values():
+        WRITTEN.update(m.text for m in site.messages(thread) if m.text)
+    site.stop()
+
+
+@pytest.fixture
+def desk(
+    site: AirbnbSite, storage: Storage, make_config: Callable[..., Config]
+) -> Desk:
+    return Desk(site, FakeAirbnb(site), storage, make_config())
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import shutil
 import sqlite3
 import threading
 from collections.abc import Callable
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -22,13 +21,6 @@ from airbot.models import utcnow
 from airbot.sandbox.site import AirbnbSite
 from airbot.storage import Storage
 from airbot.storage import View
-
-
-@pytest.fixture
-def site() -> Iterator[AirbnbSite]:
-    site = AirbnbSite()
-    yield site
-    site.stop()
 
 
 def test_a_copy_is_whole_while_others_write_and_for_us_alone(

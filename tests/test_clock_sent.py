@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -23,20 +22,6 @@ TEMPLATE = (
 )
 GUESTS = ("Aiko", "Bruno", "Chidi", "Dana")
 REPLY = "I am calling the owner now, please wait a minute."
-
-
-@pytest.fixture
-def site() -> Iterator[AirbnbSite]:
-    site = AirbnbSite()
-    yield site
-    site.stop()
-
-
-@pytest.fixture
-def desk(
-    site: AirbnbSite, storage: Storage, make_config: Callable[..., Config]
-) -> Desk:
-    return Desk(site, FakeAirbnb(site), storage, make_config())
 
 
 def template(name: str, number: int) -> str:

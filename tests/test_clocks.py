@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import timedelta
@@ -60,13 +59,6 @@ class World(Desk):
         while self.asker.ask_one():
             pass
         self.sender.run()
-
-
-@pytest.fixture
-def site() -> Iterator[AirbnbSite]:
-    site = AirbnbSite()
-    yield site
-    site.stop()
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -16,13 +15,6 @@ from airbot.storage import Storage
 from airbot.storage import inbox
 
 DAYS_400 = 400 * 86400.0
-
-
-@pytest.fixture
-def site() -> Iterator[AirbnbSite]:
-    site = AirbnbSite()
-    yield site
-    site.stop()
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Callable
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -26,13 +25,6 @@ from airbot.storage import Storage
 # so are the first rows in an order that is there.
 LARGE = ("messages", "turns", "queue_outbox")
 WALK = re.compile(r"SCAN (\w+)(?! USING COVERING INDEX)")
-
-
-@pytest.fixture
-def site() -> Iterator[AirbnbSite]:
-    site = AirbnbSite()
-    yield site
-    site.stop()
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -61,20 +60,6 @@ BEFORE = (
 
 class Killed(BaseException):
     """The process ends here."""
-
-
-@pytest.fixture
-def site() -> Iterator[AirbnbSite]:
-    site = AirbnbSite()  # its world alone, never started
-    yield site
-    site.stop()
-
-
-@pytest.fixture
-def desk(
-    site: AirbnbSite, storage: Storage, make_config: Callable[..., Config]
-) -> Desk:
-    return Desk(site, FakeAirbnb(site), storage, make_config())
 
 
 def restarted(desk: Desk, make_config: Callable[..., Config]) -> None:

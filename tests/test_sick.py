@@ -7,7 +7,6 @@ queue. On FakeAirbnb; some of it in Chromium.
 from __future__ import annotations
 
 from collections.abc import Callable
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -150,15 +149,6 @@ class Inn:
         (sent,) = self.site.messages(thread)
         shown = message["body"] == sent.text or message["kind"] == "media"
         return shown and message["direction"] == "inbound"
-
-
-@pytest.fixture
-def site(request: pytest.FixtureRequest) -> Iterator[AirbnbSite]:
-    site = AirbnbSite()
-    if request.node.get_closest_marker("browser"):
-        site.start()
-    yield site
-    site.stop()
 
 
 @pytest.fixture

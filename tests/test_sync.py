@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -78,15 +77,6 @@ class Inbox:
             {"id": thread.id},
         )
         return [row["status"] for row in rows]
-
-
-@pytest.fixture
-def site(request: pytest.FixtureRequest) -> Iterator[AirbnbSite]:
-    site = AirbnbSite()
-    if request.node.get_closest_marker("browser"):
-        site.start()
-    yield site
-    site.stop()
 
 
 @pytest.fixture

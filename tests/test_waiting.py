@@ -3,33 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from collections.abc import Iterator
 
 import pytest
 from fakes import Desk
-from fakes import FakeAirbnb
 
-from airbot.config import Config
 from airbot.exceptions import DialogShown
-from airbot.sandbox.site import AirbnbSite
 from airbot.sandbox.trouble import HeldBack
-from airbot.storage import Storage
 
 REPLY = "Yes, parking is free."
-
-
-@pytest.fixture
-def site() -> Iterator[AirbnbSite]:
-    site = AirbnbSite()
-    yield site
-    site.stop()
-
-
-@pytest.fixture
-def desk(
-    site: AirbnbSite, storage: Storage, make_config: Callable[..., Config]
-) -> Desk:
-    return Desk(site, FakeAirbnb(site), storage, make_config())
 
 
 def waiting(desk: Desk) -> list[str]:

@@ -7,7 +7,6 @@ lags behind the list's row.
 from __future__ import annotations
 
 from collections.abc import Callable
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -198,13 +197,6 @@ def test_two_looks_an_hour_apart_must_show_the_same(
 
 
 # SYNC
-
-
-@pytest.fixture
-def site() -> Iterator[AirbnbSite]:
-    site = AirbnbSite()
-    yield site
-    site.stop()
 
 
 @pytest.fixture
