@@ -1,4 +1,4 @@
-"""config.py and config.ini: what is read, in which order, and what is refused."""
+"""config/ and config.ini: what is read, in which order, and what is refused."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ import pytest
 
 from airbot import config as config_module
 from airbot.addresses import is_loopback
-from airbot.config import OPTIONS
 from airbot.config import SECTIONS
 from airbot.config import Config
-from airbot.config import Option
-from airbot.config import Reader
 from airbot.config import load_config
 from airbot.config import ours
-from airbot.config import read_boolean
-from airbot.config import read_host
-from airbot.config import read_path
-from airbot.config import read_program
-from airbot.config import read_secret
+from airbot.config.options import OPTIONS
+from airbot.config.options import Option
+from airbot.config.readers import Reader
+from airbot.config.readers import read_boolean
+from airbot.config.readers import read_host
+from airbot.config.readers import read_path
+from airbot.config.readers import read_program
+from airbot.config.readers import read_secret
 from airbot.exceptions import ConfigError
 
 MANUAL = Path(__file__).parent.parent / "config.ini"

@@ -23,8 +23,8 @@ from test_daemon import run as run  # noqa: F401
 from test_daemon import wait_for
 
 from airbot.browser import processes
-from airbot.config import OPTIONS
 from airbot.config import SYSTEM_CONFIG
+from airbot.config.options import OPTIONS
 
 ROOT = Path(__file__).parent.parent
 MANAGER = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")

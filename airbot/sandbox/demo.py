@@ -23,10 +23,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from airbot.addresses import is_loopback
 from airbot.browser import processes
 from airbot.config import AISection
 from airbot.config import Config
-from airbot.config import is_loopback
 from airbot.daemon.parts import Parts
 from airbot.daemon.reconnect import way_here
 from airbot.daemon.service import Daemon
