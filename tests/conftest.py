@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import pwd
+import signal
 import socket
 from collections.abc import Callable
 from collections.abc import Iterator
@@ -53,6 +54,14 @@ def every_log_line_is_kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator
     logging.getLogger().setLevel(logging.INFO)
     yield
     rooms.removeHandler(keep)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def ctrl_c_is_heard() -> None:
+    """In the background of a shell it is ignored, by all that we start as well."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
 
 
 @pytest.fixture(autouse=True, scope="session")
