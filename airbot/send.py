@@ -365,11 +365,10 @@ class Sender:
         """Read the conversation from a page loaded now, and write down what it says."""
         try:
             with one_conversation():
-                reading, row = self._read_proof(reply, outcome)
+                verdict, reading, row = self._read_proof(reply, outcome)
         except (SiteError, ThreadError) as e:
             self._unproven(reply, e)
         else:
-            verdict = self._judge(reply, outcome, reading, row)
             self._conclude(reply, verdict, reading, row)
 
     def _unproven(self, reply: Reply, e: SiteError | ThreadError) -> None:
@@ -380,7 +379,7 @@ class Sender:
 
     def _read_proof(
         self, reply: Reply, outcome: PressOutcome | None
-    ) -> tuple[Reading, Thread | None]:
+    ) -> tuple[Verdict, Reading, Thread | None]:
         """What stands there: asked of a page loaded since the press, past any cache.
 
         That finds a message quickly. That none is there says only the conversation
@@ -390,12 +389,13 @@ class Sender:
             reading, row = self._read(reply.thread_id, fresh=True)
             verdict = self._judge(reply, outcome, reading, row)
             if verdict.status == ReplyStatus.SENT:
-                return reading, row
+                return verdict, reading, row
         self._proven_in = None
         opened = self._site.open_thread(reply.thread_id)
         self._proven_in = reply.thread_id
         reading, row = self._read(reply.thread_id, fresh=True)
-        return replace(reading, sending=opened.sending), row
+        reading = replace(reading, sending=opened.sending)
+        return self._judge(reply, outcome, reading, row), reading, row
 
     def _judge(
         self,
