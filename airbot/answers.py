@@ -11,15 +11,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from datetime import timedelta
 from logging import Logger
 
 from airbot.config import Config
+from airbot.contract.text import ReplyRefused
 from airbot.contract.text import clean_reply
+from airbot.exceptions import AnsweredOtherwise
+from airbot.models import AITrouble
 from airbot.models import Answered
 from airbot.models import Reply
 from airbot.models import ReplyStatus
 from airbot.models import Turn
 from airbot.models import utcnow
+from airbot.policy.pace import backoff_s
+from airbot.policy.states import OPEN_TURNS
 from airbot.storage import Storage
 
 
@@ -36,6 +42,7 @@ class Answers:
         """`wake` lets SEND look at once."""
         self._storage = storage
         self._max_chars = config.send.max_chars
+        self._max_attempts = config.ai.max_attempts
         self._wake = wake
         self._now = now
 
@@ -50,19 +57,34 @@ class Answers:
         """Queue an answer to a turn, or to a conversation (its id) without one.
 
         A call with an id that has come before leads to nothing new. Raises
-        ReplyRefused for a text that cannot be typed.
+        ReplyRefused for a text that cannot be typed, AnsweredOtherwise for a second,
+        different one.
         """
-        seen, lost = clean_reply(text, self._max_chars)
+        try:
+            seen, lost = clean_reply(text, self._max_chars)
+        except ReplyRefused as e:
+            if isinstance(to, Turn):
+                self._note_unusable(to, e, room)
+            raise
 
         def queue() -> Answered:
             reply = self._enqueue(to, seen, sender)
+            if reply.message != seen:
+                raise AnsweredOtherwise("this turn has another answer already")
             room.info("reply %s is %s", reply.id[:8], reply.status)
             if lost:
                 note = "reply %s: %d characters that nobody sees were taken out"
                 room.warning(note, reply.id[:8], lost)
             return Answered(reply, to if isinstance(to, Turn) else None)
 
-        answered = self._once(call_id, queue)
+        try:
+            answered = self._once(call_id, queue)
+        except AnsweredOtherwise as e:
+            id_ = to.id[:8] if isinstance(to, Turn) else ""
+            room.warning("turn %s: %s; the new one is not taken", id_, e)
+            raise
+        if isinstance(to, Turn):
+            self._storage.ai.answered(self._now())
         if answered.reply is not None and answered.reply.status == ReplyStatus.PENDING:
             self._wake()
         return answered
@@ -78,7 +100,25 @@ class Answers:
             room.info("turn %s is %s", turn.id[:8], closed.status)
             return Answered(None, closed)
 
-        return self._once(call_id, close)
+        answered = self._once(call_id, close)
+        self._storage.ai.answered(self._now())
+        return answered
+
+    def _note_unusable(self, to: Turn, e: ReplyRefused, room: Logger) -> None:
+        """However it came: it is counted, the AI is asked again, in the end no more."""
+        turn, now = self._storage.turns.get(to.id), self._now()
+        if turn is None or turn.status not in OPEN_TURNS:
+            return
+        reason = f"the AI's answer cannot be sent: {e}"
+        self._storage.ai.failed(AITrouble.UNUSABLE, reason, now)
+        if turn.refusals + 1 >= self._max_attempts:
+            self._storage.turns.give_up(turn.id, reason, now)
+            room.error("turn %s failed: %s", turn.id[:8], reason)
+            return
+        wait = backoff_s(turn.attempts)
+        at = now + timedelta(seconds=wait)
+        self._storage.turns.ask_again(turn, reason, at, True, now)
+        room.warning("turn %s: %s; again in %.0f s", turn.id[:8], reason, wait)
 
     def _enqueue(self, to: Turn | str, text: str, sender: str) -> Reply:
         outbox, now = self._storage.outbox, self._now()

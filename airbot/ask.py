@@ -7,6 +7,7 @@ POST's own reply. Waiting is a time in the database, never a sleeping thread.
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
 from datetime import datetime
 from datetime import timedelta
@@ -18,8 +19,12 @@ from airbot.contract.payload import AIAnswer
 from airbot.contract.text import ReplyRefused
 from airbot.contract.tokens import callback_url
 from airbot.exceptions import AIError
+from airbot.exceptions import AnsweredOtherwise
+from airbot.models import AITrouble
+from airbot.models import ReplyStatus
 from airbot.models import Turn
 from airbot.models import utcnow
+from airbot.policy.pace import SLOWEST
 from airbot.policy.pace import backoff_s
 from airbot.policy.rules import Rules
 from airbot.storage import Storage
@@ -27,6 +32,7 @@ from airbot.storage import Storage
 logger = logging.getLogger(__name__)
 
 AI_NAME = "AI"
+PROBE_EVERY = timedelta(minutes=1)  # while the AI is closed to all
 
 
 class Asker:
@@ -48,6 +54,9 @@ class Asker:
         self._answers = answers
         self._now = now
         self._rules = Rules.of(config)
+        self._answer_within = timedelta(seconds=config.ai.answer_within_sec)
+        self._claiming = threading.Lock()
+        self._in_hand: set[str] = set()
 
     def ask_one(self) -> bool:
         """Ask about the next turn that is due; False when none is."""
@@ -55,21 +64,38 @@ class Asker:
         site_now = self._storage.session.site_now(now)
         if site_now is None:
             return False  # how old a turn is, is not known until the next reading
-        if expired := self._storage.turns.expire(now, site_now, self._rules):
-            logger.info("%d turns are too old to be answered", expired)
-        again_at = now + timedelta(seconds=self._config.ai.answer_within_sec)
-        turn = self._storage.turns.claim_next(now, again_at)
+        tell_expired(self._storage, now, site_now, self._rules)
+        self._note_silent(now)
+        turn = self._claim(now)
         if turn is None:
             return False
-        self._ask(turn)
+        try:
+            self._ask(turn, site_now)
+        finally:
+            self._in_hand.discard(turn.id)
         return True
 
-    def _ask(self, turn: Turn) -> None:
+    def _claim(self, now: datetime) -> Turn | None:
+        """Never one that is in hand: a clock put forward makes it due too early."""
+        with self._claiming:
+            turn = self._storage.turns.claim_next(
+                now,
+                now + self._answer_within,
+                now + PROBE_EVERY,
+                self._config.ai.max_attempts,
+                self._in_hand,
+            )
+            if turn is not None:
+                self._in_hand.add(turn.id)
+            return turn
+
+    def _ask(self, turn: Turn, site_now: datetime) -> None:
         question = self._storage.turns.question(turn)
         if not question.texts:
             return  # a longer turn took its texts over in this very moment
         key = self._storage.session.token_key()
-        until = turn.newest_at + self._rules.max_age
+        begins = site_now if turn.old_ok else turn.newest_at
+        until = begins + self._rules.max_age
         url = callback_url(self._callback_base, turn.id, until, key)
         try:
             answer = self._ai.ask(question, url)
@@ -84,25 +110,67 @@ class Asker:
         elif answer.action == "ignore":
             self._answers.ignore(turn, logger)
         else:
+            self._storage.turns.taken(turn, f"the AI's 2xx held {answer.shape}")
+            self._storage.ai.reached()
             logger.info("turn %s is with the AI", turn.id[:8])
 
     def _answered(self, turn: Turn, message: str) -> None:
         try:
-            self._answers.reply(turn, message, AI_NAME, logger)
-        except ReplyRefused as e:
-            reason = f"the AI's answer cannot be sent: {e}"
-            self._storage.turns.give_up(turn.id, reason, self._now())
-            logger.error("turn %s failed: %s", turn.id[:8], reason)
-        else:
+            answered = self._answers.reply(turn, message, AI_NAME, logger)
+        except (ReplyRefused, AnsweredOtherwise):
+            return  # it is noted, and said
+        if answered.reply and answered.reply.status == ReplyStatus.PENDING:
             logger.info("turn %s is answered", turn.id[:8])
+
+    def _note_silent(self, now: datetime) -> None:
+        """Taken with a 2xx, and no answer came: whoever wired the AI must see why."""
+        most = self._config.ai.max_attempts
+        for turn in self._storage.turns.silent(
+            now, self._answer_within, most, frozenset(self._in_hand)
+        ):
+            shape = turn.taken_as or ""
+            self._storage.ai.failed(AITrouble.SILENT, shape, now)
+            over = turn.silences >= most
+            level = logging.ERROR if over else logging.WARNING
+            logger.log(level, "turn %s: %s", turn.id[:8], turn.reason)
+
+    # It did not take it
 
     def _not_taken(self, turn: Turn, e: AIError) -> None:
         now = self._now()
+        wait = timedelta(seconds=backoff_s(turn.attempts))
+        everyone = PROBE_EVERY if e.closed else None
+        if e.retry_after_s:
+            everyone = min(timedelta(seconds=e.retry_after_s), SLOWEST)
+        if everyone is not None:
+            wait = everyone
+        kind = AITrouble.REFUSING if e.reached else AITrouble.UNREACHED
+        at = now + everyone if everyone else None
+        news = self._storage.ai.failed(kind, str(e), now, at)
         if e.permanent and turn.refusals + 1 >= self._config.ai.max_attempts:
             self._storage.turns.give_up(turn.id, str(e), now)
             logger.error("turn %s failed: %s", turn.id[:8], e)
             return
-        wait = backoff_s(turn.attempts)
-        at = now + timedelta(seconds=wait)
-        self._storage.turns.ask_again(turn, str(e), at, e.permanent, now)
-        logger.warning("turn %s: %s; again in %.0f s", turn.id[:8], e, wait)
+        self._storage.turns.ask_again(turn, str(e), now + wait, e.permanent, now)
+        if e.closed:
+            self._tell_closed(e, news)
+        else:
+            seconds = wait.total_seconds()
+            logger.warning("turn %s: %s; again in %.0f s", turn.id[:8], e, seconds)
+
+    def _tell_closed(self, e: AIError, news: bool) -> None:
+        """All turns wait for the same thing: it is said once."""
+        level = logging.ERROR if news else logging.DEBUG
+        minutes = PROBE_EVERY.total_seconds() / 60
+        logger.log(level, "%s; nobody is asked, but one every %.0f minute", e, minutes)
+
+
+def tell_expired(
+    storage: Storage, now: datetime, site_now: datetime, rules: Rules
+) -> None:
+    """Close the turns that nobody answered in time; after an outage, in one line."""
+    if expired := storage.turns.expire(now, site_now, rules):
+        count = "1 guest was" if expired == 1 else f"{expired} guests were"
+        logger.error(
+            "%s not answered in time (%s): see airbot status", count, rules.too_old
+        )

@@ -42,11 +42,29 @@ class WrongDatabase(StorageError):
 
 
 class AIError(AirbotError):
-    """The AI did not take the question; `permanent` when asking again is hopeless."""
+    """The AI did not take the question.
 
-    def __init__(self, message: str, permanent: bool = False) -> None:
+    `reached`: it said so itself. `permanent`: asking this question again is hopeless.
+    `closed`: it takes no question at all now. `retry_after_s`: its own wish, for all.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        reached: bool = False,
+        permanent: bool = False,
+        closed: bool = False,
+        retry_after_s: float | None = None,
+    ) -> None:
         super().__init__(message)
+        self.reached = reached
         self.permanent = permanent
+        self.closed = closed
+        self.retry_after_s = retry_after_s
+
+
+class AnsweredOtherwise(AirbotError):
+    """The turn has another answer already; the second one is not taken."""
 
 
 class SiteError(AirbotError):

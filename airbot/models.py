@@ -206,6 +206,9 @@ class Turn:
     newest_at: datetime
     attempts: int = 0
     refusals: int = 0
+    silences: int = 0  # taken with a 2xx, and no answer came
+    taken_as: str | None = None  # the shape of the last such 2xx
+    old_ok: bool = False  # a person wants it asked, however old
     reason: str | None = None
 
 
@@ -320,18 +323,59 @@ class Job:
     failing_since: datetime | None = None
     tries: int = 0
     next_try_at: datetime | None = None
+    running_since: datetime | None = None
+
+    @property
+    def ended_at(self) -> datetime:
+        return self.started_at + timedelta(milliseconds=self.took_ms)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A life of the program; `ended_at` is None while it runs, or if it was killed."""
+
+    mode: str  # "daemon" or "once"
+    version: str
+    settings: str  # the config.ini that it read, "" for none
+    started_at: datetime
+    ended_at: datetime | None = None
+
+
+class AITrouble(StrEnum):
+    UNREACHED = "unreached"  # no whole answer came over the line
+    REFUSING = "refusing"  # an HTTP status that is none of success
+    SILENT = "silent"  # a 2xx that was no answer, and none came after it
+    UNUSABLE = "unusable"  # an answer that cannot be typed
+
+
+@dataclass(frozen=True)
+class AIHealth:
+    """How the AI stands to us: its last answer, and since when and why it fails.
+
+    `next_try_at`: nobody is asked before.
+    """
+
+    answered_at: datetime | None = None
+    failing_since: datetime | None = None
+    kind: AITrouble | None = None
+    trouble: str | None = None
+    next_try_at: datetime | None = None
 
 
 @dataclass(frozen=True)
 class Waiting:
     """Something that waits for a person, and the command for it.
 
-    `who` it is about is shown to people, and never logged.
+    `who` it is about is shown to people, and never logged. `since`: how long a guest
+    waits there. `missed`: a guest who was not answered in time; after an outage these
+    are many.
     """
 
     what: str
     command: str
     who: str | None = None
+    since: datetime | None = None
+    missed: bool = False
 
 
 def fingerprint(texts: tuple[Message, ...]) -> str:

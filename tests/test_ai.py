@@ -19,6 +19,7 @@ from dataclasses import replace
 from datetime import UTC
 from datetime import datetime
 from datetime import timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from urllib.parse import parse_qs
 from urllib.parse import urlsplit
@@ -158,6 +159,18 @@ def test_the_environments_proxy_is_not_used(
 # Whose certificate is believed
 
 
+def read_request(connection: socket.socket) -> bytes:
+    """Its headers. To its end: what is left unread at the close resets the answer."""
+    with connection.makefile("rb") as file:
+        length, headers = 0, b""
+        while (line := file.readline()) not in (b"\r\n", b""):
+            headers += line
+            name, _, value = line.partition(b":")
+            length = int(value) if name.lower() == b"content-length" else length
+        file.read(length)
+    return headers
+
+
 @contextmanager
 def over_tls(authority: trustme.CA) -> Iterator[str]:
     """An AI on https that says `ignore`, once; its address."""
@@ -171,7 +184,7 @@ def over_tls(authority: trustme.CA) -> Iterator[str]:
             connection, _ = listening.accept()
             with connection, suppress(OSError):
                 with context.wrap_socket(connection, server_side=True) as secure:
-                    secure.recv(65536)
+                    read_request(secure)
                     secure.sendall(head + body)
 
         thread = threading.Thread(target=answer)
@@ -453,7 +466,7 @@ def failure(script: Script, timeout_s: float = 5.0) -> AIError:
 
 
 AGAIN = [408, 425, 429, 500, 502, 503, 504, 520]
-FOR_GOOD = [300, 301, 302, 303, 307, 308, 400, 401, 403, 404, 405, 410, 413, 422]
+FOR_GOOD = [300, 301, 302, 303, 307, 308, 400, 405, 410, 413, 422]
 
 
 @pytest.mark.parametrize("status", AGAIN + FOR_GOOD)
@@ -461,6 +474,58 @@ def test_a_refusal_is_for_good_or_for_now(status: int) -> None:
     e = failure(answers(head(f"{status} No", "Content-Length: 0")))
     assert str(e) == f"the AI answered HTTP {status}"
     assert e.permanent is (status in FOR_GOOD)
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (401, b""),
+        (402, b""),
+        (403, b""),
+        (404, b"<html>"),
+        (429, b'{"error": {"code": "insufficient_quota"}}'),
+    ],
+)
+def test_a_key_a_quota_or_a_workflow_is_no_questions_fault(
+    status: int, body: bytes
+) -> None:
+    e = failure(answers(head(f"{status} No", f"Content-Length: {len(body)}"), body))
+    assert e.closed and e.reached and not e.permanent
+    assert str(e).startswith(f"the AI answered HTTP {status}: ")
+
+
+@pytest.mark.parametrize(
+    ("given", "seconds"), [("120", 120), ("0", 0), ("soon", None), ("-5", None)]
+)
+def test_the_ais_own_wish_when_to_be_asked_again_is_read(
+    given: str, seconds: float | None
+) -> None:
+    lines = (f"Retry-After: {given}", "Content-Length: 0")
+    assert failure(answers(head("503 No", *lines))).retry_after_s == seconds
+
+
+def test_a_date_to_be_asked_again_is_read() -> None:
+    at = format_datetime(datetime.now(UTC) + timedelta(seconds=90), usegmt=True)
+    lines = (f"Retry-After: {at}", "Content-Length: 0")
+    e = failure(answers(head("429 No", *lines)))
+    assert e.retry_after_s and 80 < e.retry_after_s <= 90
+
+
+def test_a_password_in_the_address_does_not_replace_the_secret() -> None:
+    heard: list[bytes] = []
+
+    def script(connection: socket.socket) -> None:
+        heard.append(read_request(connection))
+        connection.sendall(head("204 No Content"))
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=_accept, args=(server, script))
+        thread.start()
+        url = f"http://host:wrong@127.0.0.1:{server.getsockname()[1]}/ai"
+        HostAI(url, 5, "s3cret").ask(question(), "cb")
+        thread.join()
+    assert b"authorization: bearer s3cret\r\n" in heard[0].lower()
+    assert b"basic" not in heard[0].lower()
 
 
 @pytest.mark.parametrize("status", ["200 OK", "201 Created", "202 Accepted", "299 ?"])

@@ -24,6 +24,8 @@ from airbot.ai.host import HostAI
 from airbot.answers import Answers
 from airbot.ask import Asker
 from airbot.config import Config
+from airbot.exceptions import VerbRefused
+from airbot.models import AITrouble
 from airbot.models import Kind
 from airbot.models import ReplyStatus
 from airbot.models import TurnStatus
@@ -182,7 +184,7 @@ def test_ignore_closes_the_turn_for_good(world: World, ai: DemoAI) -> None:
         ("a\x00b", "the AI's answer cannot be sent: message holds a character"),
     ],
 )
-def test_an_answer_that_cannot_be_sent_fails_the_turn(
+def test_an_answer_that_cannot_be_sent_is_asked_for_again_and_in_the_end_fails(
     world: World,
     ai: DemoAI,
     answer: str,
@@ -191,10 +193,14 @@ def test_an_answer_that_cannot_be_sent_fails_the_turn(
 ) -> None:
     caplog.set_level(logging.INFO, "airbot")
     ai.mode, ai.answer = "inline", lambda question: answer
-    world.ask()
+    for _ in range(5):
+        assert world.turn.status in (TurnStatus.NEW, TurnStatus.ASKED)
+        assert world.ask(900)
     assert world.turn.status == TurnStatus.FAILED
     assert world.turn.reason.startswith(reason)
     assert (world.reply, world.woken) == (None, 0)
+    health = world.storage.ai.get()
+    assert health.kind == AITrouble.UNUSABLE and health.failing_since
     assert "is answered" not in caplog.text
 
 
@@ -265,7 +271,7 @@ def test_nobody_listening_is_asked_again(
     assert world.turn.reason == "the AI was not reached (ConnectionError)"
 
 
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 410, 422, 302])
+@pytest.mark.parametrize("status", [400, 410, 422, 302])
 def test_a_refusal_fails_the_turn_after_the_attempts(
     storage: Storage, make_config: MakeConfig, ai: DemoAI, status: int
 ) -> None:
@@ -285,10 +291,10 @@ def test_a_passing_trouble_does_not_count_as_a_refusal(
 ) -> None:
     world = World(storage, make_config(ai__max_attempts="2"), ai.url)
     world.read(guest("1"))
-    for ai.mode in (500, 404, 503, 500):
+    for ai.mode in (500, 400, 503, 500):
         world.ask(900)
     assert world.turn.status == TurnStatus.ASKED
-    ai.mode = 404
+    ai.mode = 400
     world.ask(900)
     assert world.turn.status == TurnStatus.FAILED
 
@@ -429,3 +435,195 @@ def test_the_log_names_turns_and_never_words(
     assert world.turn.id[:8] in caplog.text
     for word in ("parking", "demo AI", "Maya", "token", "127.0.0.1"):
         assert word not in caplog.text
+
+
+# An AI that takes the question and gives no answer
+
+
+def test_a_2xx_without_an_answer_is_named_counted_and_in_the_end_asked_no_more(
+    storage: Storage,
+    make_config: MakeConfig,
+    ai: DemoAI,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    world = World(storage, make_config(ai__max_attempts="3"), ai.url)
+    world.read(guest("1"))
+    ai.mode = "silent"
+    assert world.ask() and world.storage.ai.get().failing_since is None
+    assert not world.ask(299)
+    assert world.ask(1)
+    assert world.turn.reason == "the AI is asked"
+    assert "no answer came in 300 s; the AI's 2xx held " in caplog.text
+    assert world.storage.ai.get().kind == AITrouble.SILENT
+    assert world.ask(300) and not world.ask(300) and not world.ask(9000)
+    assert len(ai.asked) == 3
+    assert world.turn.status == TurnStatus.ASKED
+    assert world.turn.reason.endswith("asked no more")
+    waits = storage.shown.waiting(storage.session.get(), world.now)
+    (item,) = waits
+    assert f"airbot messages retry {world.turn.id[:8]}" in item.command
+    world.storage.desk.retry_turn(world.turn.id, NOW - timedelta(days=1), world.now)
+    assert world.ask() and len(ai.asked) == 4
+
+
+def test_the_answer_of_an_ai_that_is_asked_no_more_is_taken(
+    storage: Storage, make_config: MakeConfig, ai: DemoAI
+) -> None:
+    world = World(storage, make_config(ai__max_attempts="1"), ai.url)
+    world.read(guest("1"))
+    ai.mode = "silent"
+    assert world.ask() and not world.ask(300)
+    world.asker._answers.reply(world.turn, "Yes.", "AI", logging.getLogger("airbot.x"))
+    assert world.turn.status == TurnStatus.ANSWERED
+    health = storage.ai.get()
+    assert health.failing_since is None and health.answered_at == world.now
+
+
+def test_a_program_that_died_while_asking_does_not_blame_the_ai(
+    world: World, ai: DemoAI, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.storage.turns.claim_next(NOW, NOW + timedelta(seconds=300))
+    assert world.ask(300)
+    assert "no answer came" not in caplog.text
+    assert world.storage.ai.get().failing_since is None
+
+
+# An AI that is closed to all
+
+
+@pytest.mark.parametrize("status", [401, 402, 403, 404])
+def test_a_closed_ai_costs_no_turn_its_life_and_is_tried_once_a_minute(
+    storage: Storage,
+    make_config: MakeConfig,
+    ai: DemoAI,
+    caplog: pytest.LogCaptureFixture,
+    status: int,
+) -> None:
+    world = World(storage, make_config(ai__max_attempts="2"), ai.url)
+    for number in range(3):
+        world.read(guest(str(number)), id_=f"T{number}")
+    ai.mode = status
+    assert world.ask() and not world.ask() and not world.ask(59)
+    for _ in range(5):
+        assert world.ask(61) and not world.ask()
+    assert len(ai.asked) == 6
+    errors = [r for r in caplog.records if r.levelno >= logging.WARNING]
+    assert len(errors) == 1 and f"HTTP {status}" in errors[0].message
+    (counts,) = storage.db.read("SELECT SUM(refusals) AS n FROM turns")
+    assert counts["n"] == 0
+    ai.mode = "inline"
+    assert world.ask(61) and world.ask() and world.ask() and not world.ask()
+    assert storage.ai.get().failing_since is None
+
+
+def test_when_the_ai_wants_to_be_asked_again_holds_for_all(
+    storage: Storage, make_config: MakeConfig, ai: DemoAI
+) -> None:
+    world = World(storage, make_config(), ai.url)
+    for number in range(2):
+        world.read(guest(str(number)), id_=f"T{number}")
+    ai.mode, ai.retry_after = 429, "300"
+    assert world.ask() and not world.ask(299)
+    ai.mode = "inline"
+    assert world.ask(2) and world.ask()
+
+
+def test_a_wish_of_days_is_no_more_than_the_longest_wait(
+    world: World, ai: DemoAI
+) -> None:
+    ai.mode, ai.retry_after = 503, "999999"
+    assert world.ask() and not world.ask(899) and world.ask(2)
+
+
+def test_what_failed_is_known_until_an_answer_comes(world: World, ai: DemoAI) -> None:
+    ai.mode = 500
+    world.ask()
+    health = world.storage.ai.get()
+    assert (health.kind, health.failing_since) == (AITrouble.REFUSING, NOW)
+    ai.mode = "inline"
+    world.ask(15)
+    assert world.storage.ai.get().failing_since is None
+
+
+# One call at a time
+
+
+def test_a_clock_that_is_put_forward_asks_no_second_time_about_a_turn_in_hand(
+    world: World, ai: DemoAI
+) -> None:
+    def meanwhile(question: object) -> str:
+        world.now += timedelta(seconds=2000)
+        world.storage.session.measured(world.now, world.now)
+        assert not world.asker.ask_one()
+        return "Yes."
+
+    ai.mode, ai.answer = "inline", meanwhile
+    assert world.ask() and len(ai.asked) == 1
+
+
+# Not answered in time
+
+
+def test_guests_who_were_not_answered_in_time_are_one_error_and_wait_for_a_person(
+    storage: Storage,
+    make_config: MakeConfig,
+    ai: DemoAI,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    world = World(storage, make_config(), ai.url)
+    for number in range(3):
+        world.read(guest(str(number)), id_=f"T{number}")
+    ai.mode = 500
+    world.ask()
+    world.ask(13 * 3600)
+    errors = [r.message for r in caplog.records if r.levelno == logging.ERROR]
+    assert errors == [
+        "3 guests were not answered in time (older than 12 h): see airbot status"
+    ]
+    session = storage.session.get()
+    assert [w.missed for w in storage.shown.waiting(session, world.now)] == [True] * 3
+    week = world.now + timedelta(days=7)
+    assert storage.shown.waiting(session, week) == []
+
+
+def test_what_was_old_at_the_first_start_waits_for_nobody(
+    storage: Storage, make_config: MakeConfig, ai: DemoAI
+) -> None:
+    world = World(storage, make_config(), ai.url)
+    storage.runs.begin("daemon", "1", "", NOW)
+    world.read(guest("1", at=later(-13 * 3600)))
+    assert world.turn.status == TurnStatus.EXPIRED
+    assert storage.shown.waiting(storage.session.get(), NOW) == []
+
+
+def test_who_wrote_while_airbot_was_off_for_long_waits_for_a_person(
+    storage: Storage, make_config: MakeConfig, ai: DemoAI
+) -> None:
+    world = World(storage, make_config(), ai.url)
+    storage.runs.begin("daemon", "1", "", NOW)
+    world.now += timedelta(days=2)
+    at = later(2 * 86_400)
+    world.read(guest("1", at=later(3600)), at=at)
+    assert world.turn.status == TurnStatus.EXPIRED
+    (item,) = storage.shown.waiting(storage.session.get(), at)
+    assert "--old" in item.command
+
+
+def test_an_expired_turn_is_asked_with_old_and_answered_however_old(
+    world: World, ai: DemoAI
+) -> None:
+    ai.mode = 500
+    world.ask()
+    world.ask(13 * 3600)
+    assert world.turn.status == TurnStatus.EXPIRED
+    oldest = world.now - timedelta(hours=12)
+    with pytest.raises(VerbRefused, match="--old"):
+        world.storage.desk.retry_turn(world.turn.id, oldest, world.now)
+    world.storage.desk.retry_turn(world.turn.id, oldest, world.now, old_ok=True)
+    ai.mode = "inline"
+    world.read(guest("1", "Is parking free?"), at=world.now)
+    assert world.turn.status == TurnStatus.NEW
+    assert world.ask()
+    assert world.reply.status == ReplyStatus.PENDING and world.reply.old_ok
+    claimed = world.storage.outbox.claim_next(world.now, world.now, RULES)
+    assert claimed and claimed.id == world.reply.id

@@ -788,7 +788,7 @@ def test_times_are_text_with_milliseconds_and_z(storage: Storage, table: str) ->
         "UPDATE messages SET position = 'last'",
         "UPDATE session SET state = 'fine'",
         "INSERT INTO session SELECT 2, state, since, sentence, 0, NULL, NULL, 0, 0,"
-        " token_key FROM session",
+        " token_key, NULL FROM session",
     ],
 )
 def test_the_tables_refuse_what_is_no_state(storage: Storage, sql: str) -> None:

@@ -338,10 +338,36 @@ def test_a_token_of_a_turn_that_is_gone_is_404(api: Api) -> None:
 def test_the_same_callback_twice_is_one_row(api: Api) -> None:
     turn = api.turn()
     first = api.ok(url=api.address_of(turn))
-    second = api.ok({**BODY, "message": "In other words"}, url=api.address_of(turn))
-    assert first == second
+    assert (
+        api.ok({**BODY, "message": " Yes, it is. "}, url=api.address_of(turn)) == first
+    )
+    assert api.rows() == 1
+
+
+def test_a_second_different_answer_to_a_turn_is_refused_and_said(
+    api: Api, caplog: pytest.LogCaptureFixture
+) -> None:
+    turn = api.turn()
+    first = api.ok(url=api.address_of(turn))
+    other = {**BODY, "message": "In other words"}
+    answer = api.call(other, url=api.address_of(turn))
+    assert (answer.status_code, answer.json()["success"]) == (409, False)
     assert api.rows() == 1
     assert api.row(first["outbox_id"]).message == "Yes, it is."
+    (said,) = [r.message for r in caplog.records if turn.id[:8] in r.message]
+    assert "another answer already" in said and "other words" not in said
+
+
+@pytest.mark.parametrize("message", ["", " \n", "x" * 4001, "a\u0000b", "\ud83d"])
+def test_an_answer_that_cannot_be_typed_is_counted_and_asked_for_again(
+    api: Api, message: str
+) -> None:
+    turn = api.turn()
+    refused(api.call({**BODY, "message": message}, url=api.address_of(turn)), 400)
+    row = api.storage.db.read_one("SELECT * FROM turns WHERE id = :id", {"id": turn.id})
+    assert row and (row["status"], row["refusals"]) == ("asked", 1)
+    assert row["reason"].startswith("the AI's answer cannot be sent: message")
+    assert row["next_attempt_at"] and api.rows() == 0
 
 
 def test_a_late_repetition_tells_what_became_of_the_row(api: Api) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -22,6 +23,14 @@ from airbot.models import utcnow
 logger = logging.getLogger(__name__)
 
 ASK_AGAIN_STATUS = frozenset({408, 425, 429})
+# No question's own fault: a key, a quota, a workflow or a proxy that is not up yet.
+CLOSED = {
+    401: "look at ai.secret and at the key that it wants",
+    402: "its quota is used up",
+    403: "look at ai.secret and at what it lets in",
+    404: "nothing is at that address: is the workflow active, is it still starting?",
+}
+NO_QUOTA = re.compile(rb"insufficient_quota|quota_exceeded|billing_hard_limit")
 
 
 class HostAI:
@@ -44,8 +53,8 @@ class HostAI:
     def ask(self, question: Question, callback_url: str) -> AIAnswer:
         """Hand a turn to the AI.
 
-        Raises AIError, `permanent` where the AI refuses the question itself. No error
-        names the address or what was asked: addresses hold secrets.
+        Raises AIError. No error names the address or what was asked: addresses hold
+        secrets.
         """
         body = json.dumps(payload(question, callback_url)).encode()
         try:
@@ -54,11 +63,9 @@ class HostAI:
             raise AIError(f"the AI did not answer in {self._timeout_s:g} s") from None
         except wire.NotReached as e:
             raise AIError(f"the AI was not reached ({e})") from None
-        status = reached.status
-        if 200 <= status < 300:
-            return answer_in(reached.body)
-        permanent = 300 <= status < 500 and status not in ASK_AGAIN_STATUS
-        raise AIError(f"the AI answered HTTP {status}", permanent)
+        if 200 <= reached.status < 300:
+            return answer_in(reached.body, reached.content_type)
+        raise _refused(reached)
 
     def _post(self, body: bytes, turn_id: str) -> wire.Reached:
         began, said = time.monotonic(), "no answer"
@@ -77,3 +84,18 @@ class HostAI:
             headers["Authorization"] = f"Bearer {secrets_in(self._secret)[0]}"
             headers |= signature_headers(self._secret, turn_id, body, self._now())
         return headers
+
+
+def _refused(reached: wire.Reached) -> AIError:
+    status = reached.status
+    why = CLOSED.get(status)
+    if status == 429 and NO_QUOTA.search(reached.body or b""):
+        why = CLOSED[402]
+    permanent = 300 <= status < 500 and status not in ASK_AGAIN_STATUS
+    return AIError(
+        f"the AI answered HTTP {status}" + (f": {why}" if why else ""),
+        reached=True,
+        permanent=permanent and why is None,
+        closed=why is not None,
+        retry_after_s=reached.retry_after_s,
+    )

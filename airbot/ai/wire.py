@@ -24,7 +24,9 @@ from urllib3 import HTTPSConnectionPool
 from urllib3.connection import HTTPConnection
 from urllib3.connection import HTTPSConnection
 from urllib3.exceptions import HTTPError
+from urllib3.exceptions import InvalidHeader
 from urllib3.exceptions import ReadTimeoutError
+from urllib3.util.retry import Retry
 from urllib3.util.ssl_ import create_urllib3_context
 
 MAX_ANSWER_BYTES = 1024 * 1024
@@ -32,10 +34,15 @@ TIMEOUTS = (requests.Timeout, TimeoutError, ReadTimeoutError)
 
 
 class Reached(NamedTuple):
-    """What came back; a body that is too large is left out."""
+    """What came back; `body` is None where it is too large.
+
+    `retry_after_s`: how long the AI wants to be left alone, where it says so.
+    """
 
     status: int
-    body: bytes
+    body: bytes | None
+    content_type: str = ""
+    retry_after_s: float | None = None
 
 
 class TimeIsUp(Exception):
@@ -98,18 +105,37 @@ def _post(
             timeout=deadline.seconds,
             allow_redirects=False,  # a 302 would become a GET without a body
             stream=True,
+            # A password in the address would take the place of our own header.
+            auth=_as_it_is if "Authorization" in headers else None,
         ) as response:
-            return Reached(response.status_code, _read(response, deadline))
+            return Reached(
+                response.status_code,
+                _read(response, deadline),
+                response.headers.get("Content-Type", ""),
+                _retry_after_s(response.headers.get("Retry-After")),
+            )
 
 
-def _read(response: requests.Response, deadline: _Deadline) -> bytes:
+def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
+
+
+def _retry_after_s(given: str | None) -> float | None:
+    """Seconds, or a date by this machine's clock; None for what is neither."""
+    try:
+        return Retry().parse_retry_after(given) if given else None
+    except (InvalidHeader, OverflowError):
+        return None
+
+
+def _read(response: requests.Response, deadline: _Deadline) -> bytes | None:
     body = b""
     while piece := response.raw.read1(8192, decode_content=True):
         body += piece
         if deadline.is_over():
             raise requests.Timeout
         if len(body) > MAX_ANSWER_BYTES:
-            return b""  # not one of the two answers that count
+            return None
     return body
 
 

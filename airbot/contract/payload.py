@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from dataclasses import field
 from typing import Any
 
+from airbot.contract.shape import shape_of
 from airbot.models import Kind
 from airbot.models import Message
 from airbot.models import Question
@@ -26,23 +27,31 @@ from airbot.models import iso
 
 @dataclass(frozen=True)
 class AIAnswer:
-    """`action` is "reply" with its message, "ignore", or "taken": it comes later."""
+    """`action` is "reply" with its message, "ignore", or "taken": it comes later.
+
+    `shape`: what the body of a "taken" held, in words.
+    """
 
     action: str
     message: str | None = field(default=None, repr=False)
+    shape: str = ""
 
 
-def answer_in(body: bytes) -> AIAnswer:
-    """What a 2xx says: a reply, "ignore", or that the answer comes later."""
+def answer_in(body: bytes | None, content_type: str = "") -> AIAnswer:
+    """What a 2xx says: a reply, "ignore", or that the answer comes later.
+
+    None is a body that was too large to be read.
+    """
     try:
-        said = json.loads(body)
+        said = json.loads(body or b"")
     except (ValueError, RecursionError):
-        return AIAnswer("taken")
-    if not isinstance(said, dict):
-        return AIAnswer("taken")
-    if said.get("action") == "reply" and isinstance(said.get("message"), str):
+        said = None
+    action = said.get("action") if isinstance(said, dict) else None
+    if action == "reply" and isinstance(said.get("message"), str):
         return AIAnswer("reply", said["message"])
-    return AIAnswer("ignore" if said.get("action") == "ignore" else "taken")
+    if action == "ignore":
+        return AIAnswer("ignore")
+    return AIAnswer("taken", shape=shape_of(body, content_type))
 
 
 def payload(question: Question, callback_url: str) -> dict[str, Any]:

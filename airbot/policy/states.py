@@ -49,7 +49,8 @@ TURN_MOVES: Mapping[tuple[By, T], frozenset[T]] = {
     (By.AI, T.ANSWERED): _OPEN,
     (By.AI, T.IGNORED): _OPEN,
     (By.AI, T.FAILED): _OPEN,  # it refuses the question
-    (By.PERSON, T.NEW): _OPEN | {T.FAILED, T.IGNORED},
+    (By.PERSON, T.NEW): _OPEN | {T.FAILED, T.IGNORED, T.EXPIRED},
+    (By.PERSON, T.IGNORED): _LIVE | {T.FAILED, T.EXPIRED},  # nothing is to be answered
     # A person has its reply sent after all.
     (By.PERSON, T.ANSWERED): frozenset(T) - {T.TAKEN_OVER},
 }

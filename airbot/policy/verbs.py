@@ -12,8 +12,9 @@ sent           no           no         no
 turn           retry
 new, asked     asked at once
 failed, ignored  yes, unless another turn is under way
+expired        the same, with --old
 answered       no: it has a reply
-superseded, taken_over, expired  no
+superseded, taken_over  no
 """
 
 from __future__ import annotations
@@ -30,6 +31,13 @@ RESOLVE_FIRST = (
     "outbox resolve ID --sent or --not-sent"
 )
 OVER = "it is {} already"
+RETRIED = (
+    TurnStatus.NEW,
+    TurnStatus.ASKED,
+    TurnStatus.FAILED,
+    TurnStatus.IGNORED,
+    TurnStatus.EXPIRED,
+)
 LATER = "a later turn of this conversation is under way"
 
 
@@ -85,17 +93,34 @@ def why_not_resolve(reply: Reply) -> str | None:
 
 
 def why_not_retry_turn(
-    turn: Turn, lists_texts: bool, has_reply: bool, other_under_way: bool
+    turn: Turn,
+    lists_texts: bool,
+    has_reply: bool,
+    other_under_way: bool,
+    is_old: bool,
 ) -> str | None:
-    """Why the AI cannot be asked (again) about a turn; None when it can."""
+    """Why the AI cannot be asked (again) about a turn; None when it can.
+
+    `is_old`: older than max_age_hours, and --old was not said.
+    """
     if not lists_texts:
         return "a later turn took over its texts"
     if has_reply:
         return "it has a reply: see airbot outbox"
-    if turn.status in (TurnStatus.NEW, TurnStatus.ASKED):
-        return None
-    if turn.status not in (TurnStatus.FAILED, TurnStatus.IGNORED):
+    if turn.status not in RETRIED:
         return f"it is {turn.status}: {turn.reason}"
     if other_under_way:
         return LATER
+    if is_old:
+        return "it is older than sync.max_age_hours: add --old to ask it all the same"
     return None
+
+
+def why_not_done(reply: Reply | None) -> str | None:
+    """Why a conversation cannot be ended by a person's word; None when it can."""
+    if reply is None or reply.status == ReplyStatus.PENDING:
+        return None
+    return {
+        ReplyStatus.PROCESSING: BUSY,
+        ReplyStatus.UNCERTAIN: RESOLVE_FIRST,
+    }.get(reply.status)

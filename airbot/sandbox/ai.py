@@ -41,8 +41,8 @@ class DemoAI:
     """An AI webhook on loopback; `url` is its address.
 
     `answer` makes the reply from the question's JSON, and a callback takes `thinks_s`
-    seconds. `mode` is "callback" (as workflow
-    tools do), "inline", "ignore", "silent", or the HTTP status to refuse with.
+    seconds. `mode` is "callback" (as workflow tools do), "inline", "ignore", "silent",
+    or the HTTP status to refuse with, and then `retry_after` its wish when to be asked.
     """
 
     def __init__(
@@ -51,6 +51,7 @@ class DemoAI:
         self.answer = answer or polite_answer
         self._thinks_s = thinks_s
         self.mode: str | int = "callback"
+        self.retry_after = ""
         self.asked: list[Json] = []
         self.headers: list[dict[str, str]] = []
         self.bodies: list[bytes] = []
@@ -78,7 +79,8 @@ class DemoAI:
         self.asked.append(question)
         self.headers.append(dict(bottle.request.headers))
         if isinstance(self.mode, int):
-            return bottle.HTTPResponse("", self.mode)
+            wish = {"Retry-After": self.retry_after} if self.retry_after else {}
+            return bottle.HTTPResponse("", self.mode, **wish)
         if self.mode == "inline":
             return {"action": "reply", "message": self.answer(question)}
         if self.mode == "ignore":

@@ -6,6 +6,8 @@
     storage.troubles  conversations that cannot be read, or not whole
     storage.turns     questions to the AI
     storage.outbox    replies, the table `queue_outbox`
+    storage.ai        how the AI stands to us
+    storage.runs      when airbot ran
     storage.session   how we stand with Airbnb
     storage.calls     signed calls of the AI, so that each counts once
     storage.desk      what a person does at the command line
@@ -29,6 +31,7 @@ from airbot.models import Reply
 from airbot.models import Thread
 from airbot.policy.proof import Verdict
 from airbot.policy.rules import Rules
+from airbot.storage.ai import AIStore
 from airbot.storage.calls import Calls
 from airbot.storage.database import Database
 from airbot.storage.desk import Desk
@@ -36,6 +39,7 @@ from airbot.storage.inbox import Inbox
 from airbot.storage.outbox import Outbox
 from airbot.storage.overview import Shown
 from airbot.storage.readings import Readings
+from airbot.storage.runs import Runs
 from airbot.storage.session import SessionStore
 from airbot.storage.troubles import Troubles
 from airbot.storage.turns import Turns
@@ -55,6 +59,8 @@ class Storage:
         self.troubles = Troubles(self.db)
         self.turns = Turns(self.db)
         self.outbox = Outbox(self.db)
+        self.ai = AIStore(self.db)
+        self.runs = Runs(self.db)
         self.session = SessionStore(self.db)
         self.desk = Desk(self.db)
         self.calls = Calls(self.db)

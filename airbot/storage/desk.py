@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 
 from airbot.exceptions import VerbRefused
@@ -27,6 +28,7 @@ from airbot.storage.moves import turn_under_way
 from airbot.storage.readings import stands_as
 
 RETRY = "a person said: retry"
+DONE = "you said: nothing is to be answered"
 
 
 class Desk:
@@ -80,7 +82,9 @@ class Desk:
             to, reason = ReplyStatus.SENT, "a person said: sent"
         return self._settle(id_, verbs.why_not_resolve, to, reason, now)
 
-    def retry_turn(self, id_: str, oldest: datetime, now: datetime) -> Turn:
+    def retry_turn(
+        self, id_: str, oldest: datetime, now: datetime, old_ok: bool = False
+    ) -> Turn:
         """Have the AI asked about a turn, at once."""
         with self._db.transaction() as tx:
             turn = turn_from_row(_one(tx, "turns", id_))
@@ -88,9 +92,10 @@ class Desk:
             reply = tx.execute("SELECT 1 FROM queue_outbox WHERE turn_id = :id", params)
             texts = tx.execute("SELECT 1 FROM messages WHERE turn_id = :id", params)
             other = _other_under_way(tx, turn)
-            _refuse(verbs.why_not_retry_turn(turn, bool(texts), bool(reply), other))
-            if turn.newest_at < oldest:
-                _refuse("it is older than sync.max_age_hours")
+            is_old = turn.newest_at < oldest and not old_ok
+            _refuse(
+                verbs.why_not_retry_turn(turn, bool(texts), bool(reply), other, is_old)
+            )
             asked = move_turn(
                 tx,
                 turn.id,
@@ -100,11 +105,39 @@ class Desk:
                 now,
                 attempts=0,
                 refusals=0,
+                silences=0,
                 next_attempt_at=None,
                 asked_at=None,
+                old_ok=int(old_ok),
             )
             assert asked is not None  # its state was looked at in this transaction
             return asked
+
+    def done(self, name: str, thread_id: str | None, now: datetime) -> str:
+        """A person says that nothing is to be answered in a conversation; its id.
+
+        `name`: the id of a turn or reply of it, unless it is `thread_id` in some form.
+        """
+        with self._db.transaction() as tx:
+            thread_id = _thread_named(tx, name, thread_id)
+            params = {"id": thread_id}
+            left = "SELECT * FROM queue_outbox WHERE thread_id = :id AND status IN"
+            unsettled = tx.execute(f"{left} ('processing', 'uncertain')", params)
+            for row in unsettled:
+                _refuse(verbs.why_not_done(reply_from_row(row)))
+            for row in tx.execute(f"{left} ('pending', 'failed')", params):
+                reply, to = reply_from_row(row), ReplyStatus.CANCELLED
+                _moved(tx, reply, to, DONE, now, parked=0)
+            for row in tx.execute(
+                """
+                SELECT t.id FROM turns t LEFT JOIN queue_outbox o ON o.turn_id = t.id
+                WHERE t.thread_id = :id AND (t.status IN ('new', 'asked', 'failed',
+                    'expired') OR t.status = 'answered' AND o.status = 'cancelled')
+                """,
+                params,
+            ):
+                move_turn(tx, row["id"], TurnStatus.IGNORED, By.PERSON, DONE, now)
+            return thread_id
 
     def _settle(
         self,
@@ -134,6 +167,16 @@ def _one(tx: Transaction, table: str, id_: str) -> sqlite3.Row:
     if len(rows) > 1:
         raise VerbRefused(f"more than one {noun} begins with {id_}")
     return rows[0]
+
+
+def _thread_named(tx: Transaction, name: str, thread_id: str | None) -> str:
+    """Raises VerbRefused for what names no conversation."""
+    if tx.execute("SELECT 1 FROM threads WHERE id = :id", {"id": thread_id}):
+        return str(thread_id)
+    for table in ("turns", "queue_outbox"):
+        with suppress(VerbRefused):
+            return str(_one(tx, table, name)["thread_id"])
+    raise VerbRefused(f"there is no conversation, turn or reply {name}")
 
 
 def _refuse(reason: str | None) -> None:

@@ -167,5 +167,8 @@ def turn_from_row(row: sqlite3.Row) -> Turn:
         newest_at=to_time(row["newest_at"]),
         attempts=row["attempts"],
         refusals=row["refusals"],
+        silences=row["silences"],
+        taken_as=row["taken_as"],
+        old_ok=bool(row["old_ok"]),
         reason=row["reason"],
     )

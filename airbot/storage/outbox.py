@@ -313,7 +313,8 @@ def _enqueue(
     to, reason = TurnStatus.ANSWERED, "the AI answered"
     opened = move_turn(tx, turn.id, to, By.AI, reason, now)
     closed = None if opened else _why_closed(tx, turn.id)
-    return _insert(tx, turn.thread_id, turn.id, message, sender, now, closed)
+    old_ok = opened is not None and opened.old_ok
+    return _insert(tx, turn.thread_id, turn.id, message, sender, now, closed, old_ok)
 
 
 def _enqueue_without_turn(
@@ -354,13 +355,14 @@ def _insert(
     sender: str,
     now: datetime,
     cancelled: str | None,
+    old_ok: bool = False,
 ) -> Reply:
     (row,) = tx.execute(
         """
         INSERT INTO queue_outbox (id, thread_id, turn_id, message, sender, status,
-                                  created_at, processed_at, last_error)
+                                  created_at, processed_at, last_error, old_ok)
         VALUES (:id, :thread_id, :turn_id, :message, :sender, :status,
-                :now, :processed_at, :reason)
+                :now, :processed_at, :reason, :old_ok)
         RETURNING *
         """,
         {
@@ -373,6 +375,7 @@ def _insert(
             "now": to_text(now),
             "processed_at": to_text(now) if cancelled else None,
             "reason": cancelled,
+            "old_ok": int(old_ok),
         },
     )
     return reply_from_row(row)

@@ -6,33 +6,40 @@ All of it can be had from a database that is only looked at.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field
 from datetime import datetime
+from datetime import timedelta
 
+from airbot.models import AIHealth
 from airbot.models import Job
-from airbot.models import Reply
 from airbot.models import ReplyStatus
+from airbot.models import Run
 from airbot.models import Session
 from airbot.models import Trouble
-from airbot.models import Turn
 from airbot.models import TurnStatus
 from airbot.models import Waiting
 from airbot.policy.whole import SAID_AFTER
+from airbot.storage.ai import health_from_row
+from airbot.storage.database import to_text
 from airbot.storage.database import to_time
 from airbot.storage.database import to_time_or_none
 from airbot.storage.inbox import not_ours
 from airbot.storage.inbox import persons_answer
+from airbot.storage.moves import UNDER_WAY
 from airbot.storage.moves import reply_from_row
 from airbot.storage.moves import turn_from_row
+from airbot.storage.runs import run_from_row
 from airbot.storage.session import job_from_row
 from airbot.storage.session import session_from_row
 from airbot.storage.troubles import trouble_from_row
 from airbot.storage.view import Readable
 
 SHORT_ID = 8
+MISSED_FOR = timedelta(days=7)
 # Of a turn `t` and its reply `o`: a person has answered since, or a later turn has the
 # texts. Nothing waits for a person there any more.
 SETTLED = f"""(
@@ -46,14 +53,25 @@ Counts = Mapping[str, int]  # by status
 
 
 @dataclass(frozen=True)
+class Waits:
+    """A guest who waits for an answer, whether a person is needed for it or not."""
+
+    who: str
+    since: datetime
+
+
+@dataclass(frozen=True)
 class Overview:
     """How we stand with Airbnb, what is under way, and what waits for a person."""
 
     session: Session
     cycles: Mapping[str, Job]  # by job
+    ai: AIHealth
+    runs: tuple[Run, ...]  # newest first
     turns: Counts
     replies: Counts
     waiting: tuple[Waiting, ...]
+    longest: Waits | None  # the guest who waits longest
 
 
 @dataclass(frozen=True)
@@ -101,27 +119,44 @@ class Shown:
     def __init__(self, db: Readable) -> None:
         self._db = db
 
-    def overview(self) -> Overview:
+    def overview(self, now: datetime) -> Overview:
         (row,) = self._db.read("SELECT * FROM session")
         session = session_from_row(row)
+        (ai,) = self._db.read("SELECT * FROM ai")
+        runs = self._db.read("SELECT * FROM runs ORDER BY number DESC")
+        waiting = tuple(self.waiting(session, now))
         return Overview(
             session=session,
             cycles=self._cycles(),
+            ai=health_from_row(ai),
+            runs=tuple(run_from_row(run) for run in runs),
             turns=self._counts("turns"),
             replies=self.reply_counts(),
-            waiting=tuple(self.waiting(session)),
+            waiting=waiting,
+            longest=self._longest(waiting),
         )
+
+    def _longest(self, waiting: Iterable[Waiting]) -> Waits | None:
+        rows = self._db.read(f"""
+            SELECT h.title, t.first_at FROM turns t JOIN threads h ON h.id = t.thread_id
+            LEFT JOIN queue_outbox o ON o.turn_id = t.id
+            WHERE {UNDER_WAY} ORDER BY t.first_at LIMIT 1
+            """)
+        waits = [Waits(row["title"], to_time(row["first_at"])) for row in rows]
+        waits += [Waits(item.who or "", item.since) for item in waiting if item.since]
+        return min(waits, key=lambda one: one.since, default=None)
 
     def reply_counts(self) -> Counts:
         return self._counts("queue_outbox")
 
-    def waiting(self, session: Session) -> list[Waiting]:
+    def waiting(self, session: Session, now: datetime) -> list[Waiting]:
         """What only a person can settle, and has not settled yet."""
         return [
             *self._waiting_session(session),
             *map(_waiting_trouble, self._troubles()),
             *map(_waiting_reply, self._replies_left()),
             *map(_waiting_turn, self._turns_left()),
+            *map(_missed, self._turns_missed(session.site_time(now))),
         ]
 
     def _waiting_session(self, session: Session) -> Iterator[Waiting]:
@@ -142,22 +177,45 @@ class Shown:
         )
         return [trouble_from_row(row) for row in rows]
 
-    def _replies_left(self) -> list[Reply]:
-        rows = self._db.read(f"""
-            SELECT o.* FROM queue_outbox o LEFT JOIN turns t ON t.id = o.turn_id
+    def _replies_left(self) -> list[sqlite3.Row]:
+        return self._db.read(f"""
+            SELECT o.*, h.title, COALESCE(t.first_at, o.created_at) AS asked_first
+            FROM queue_outbox o LEFT JOIN turns t ON t.id = o.turn_id
+            LEFT JOIN threads h ON h.id = o.thread_id
             WHERE o.status = 'uncertain' AND o.parked
                 OR o.status = 'failed' AND NOT {SETTLED}
             ORDER BY o.rowid
             """)
-        return [reply_from_row(row) for row in rows]
 
-    def _turns_left(self) -> list[Turn]:
-        rows = self._db.read(f"""
-            SELECT t.* FROM turns t LEFT JOIN queue_outbox o ON o.turn_id = t.id
+    def _turns_left(self) -> list[sqlite3.Row]:
+        """Those that failed, and those that are asked no more: the AI is silent."""
+        return self._db.read(f"""
+            SELECT t.*, h.title FROM turns t JOIN threads h ON h.id = t.thread_id
+            LEFT JOIN queue_outbox o ON o.turn_id = t.id
             WHERE t.status = 'failed' AND o.id IS NULL AND NOT {SETTLED}
+                OR t.status = 'asked' AND t.silences > 0 AND t.asked_at IS NULL
+                    AND t.next_attempt_at IS NULL
             ORDER BY t.rowid
             """)
-        return [turn_from_row(row) for row in rows]
+
+    def _turns_missed(self, site_now: datetime) -> list[sqlite3.Row]:
+        """Not answered in time, while airbot was there; what it found old is history.
+
+        After a week nobody waits for that answer any more.
+        """
+        return self._db.read(
+            f"""
+            SELECT t.*, h.title, o.id AS reply_id
+            FROM turns t JOIN threads h ON h.id = t.thread_id AND h.hosted
+            LEFT JOIN queue_outbox o ON o.turn_id = t.id
+            WHERE t.status = 'expired' AND t.newest_at >= :week
+                AND (t.changed_at > t.created_at
+                     OR t.newest_at >= (SELECT began_at FROM session))
+                AND NOT {SETTLED}
+            ORDER BY t.rowid
+            """,
+            {"week": to_text(site_now - MISSED_FOR)},
+        )
 
     def messages(self, limit: int) -> list[MessageLine]:
         """The newest guest texts, and what became of each and why.
@@ -222,19 +280,34 @@ def _waiting_trouble(trouble: Trouble) -> Waiting:
     return Waiting(what, "look at it in Airbnb's inbox", trouble.title)
 
 
-def _waiting_reply(reply: Reply) -> Waiting:
+def _waiting_reply(row: sqlite3.Row) -> Waiting:
+    reply = reply_from_row(row)
     id_ = reply.id[:SHORT_ID]
     verb = f"retry {id_} (or cancel {id_})"
     if reply.status == ReplyStatus.UNCERTAIN:
         verb = f"resolve {id_} --sent (or --not-sent)"
     what = f"reply {id_} is {reply.status}: {reply.last_error}"
-    return Waiting(what, f"airbot outbox {verb}")
+    since = to_time(row["asked_first"])
+    return Waiting(what, f"airbot outbox {verb}", row["title"], since)
 
 
-def _waiting_turn(turn: Turn) -> Waiting:
+def _waiting_turn(row: sqlite3.Row) -> Waiting:
+    turn = turn_from_row(row)
     id_ = turn.id[:SHORT_ID]
     what = f"turn {id_} is {turn.status}: {turn.reason}"
-    return Waiting(what, f"airbot messages retry {id_}")
+    command = f"airbot messages retry {id_} (or done {id_})"
+    return Waiting(what, command, row["title"], turn.first_at)
+
+
+def _missed(row: sqlite3.Row) -> Waiting:
+    turn = turn_from_row(row)
+    id_ = turn.id[:SHORT_ID]
+    command = f"airbot messages retry {id_} --old (or done {id_})"
+    if row["reply_id"]:
+        command = f"airbot outbox retry {row['reply_id'][:SHORT_ID]} --old"
+        command += f" (or messages done {id_})"
+    what = f"turn {id_} was not answered in time: {turn.reason}"
+    return Waiting(what, command, row["title"], turn.first_at, missed=True)
 
 
 def _message_line(row: sqlite3.Row) -> MessageLine:

@@ -313,6 +313,7 @@ def _case(
     reply: Reply | None,
 ) -> Case:
     in_hand = reply.id if reply else ""
+    turn = _turn_of(tx, thread_id, reply)
     standing = {row["id"]: _standing(row, in_hand) for row in rows}
     (thread,) = tx.execute("SELECT * FROM threads WHERE id = :id", {"id": thread_id})
     replies = tx.execute(
@@ -327,11 +328,12 @@ def _case(
         own_replies=frozenset(
             row["site_message_id"] for row in replies if row["site_message_id"]
         ),
-        turn=_turn_of(tx, thread_id, reply),
+        turn=turn,
         unsettled=any(
             row["status"] in UNSETTLED for row in replies if row["id"] != in_hand
         ),
-        old_ok=any(row["status"] == "pending" and row["old_ok"] for row in replies),
+        old_ok=any(row["status"] == "pending" and row["old_ok"] for row in replies)
+        or (turn is not None and turn.old_ok),
     )
 
 

@@ -226,5 +226,40 @@ ALTER TABLE cycles ADD COLUMN tries INTEGER NOT NULL DEFAULT 0;  -- failed in a 
 ALTER TABLE cycles ADD COLUMN next_try_at TEXT;  -- this job alone waits
 """
 
-MIGRATIONS: tuple[str, ...] = (FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH)
+# Whether guests are answered: who ran when, and how the AI stands to us.
+SEVENTH = """
+CREATE TABLE runs (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    mode TEXT NOT NULL CHECK (mode IN ('daemon', 'once')),
+    version TEXT NOT NULL,
+    settings TEXT NOT NULL,           -- the config.ini that it read, or ''
+    started_at TEXT NOT NULL,
+    ended_at TEXT                     -- null while it runs, and when it was killed
+) STRICT;
+CREATE TABLE ai (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    answered_at TEXT,                 -- its last answer, whichever way it came
+    failing_since TEXT,
+    kind TEXT CHECK (kind IN ('unreached', 'refusing', 'silent', 'unusable')),
+    trouble TEXT,                     -- why it fails, in words
+    next_try_at TEXT                  -- nobody is asked before
+) STRICT;
+INSERT INTO ai (one) VALUES (1);
+ALTER TABLE cycles ADD COLUMN running_since TEXT;  -- null when it is over
+ALTER TABLE session ADD COLUMN began_at TEXT;   -- the first run: older is the past
+UPDATE session SET began_at = (SELECT MIN(seen_at) FROM messages);
+ALTER TABLE turns ADD COLUMN old_ok INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE turns ADD COLUMN taken_as TEXT;     -- the shape of a 2xx that was no answer
+ALTER TABLE turns ADD COLUMN silences INTEGER NOT NULL DEFAULT 0;  -- 2xx, and no answer
+"""
+
+MIGRATIONS: tuple[str, ...] = (
+    FIRST,
+    SECOND,
+    THIRD,
+    FOURTH,
+    FIFTH,
+    SIXTH,
+    SEVENTH,
+)
 VERSION = len(MIGRATIONS)

@@ -124,6 +124,18 @@ class SessionStore:
         (row,) = self._db.read("SELECT token_key FROM session")
         return bytes.fromhex(row["token_key"])
 
+    def begin_cycle(self, job: str, now: datetime) -> None:
+        """SYNC or SEND is at work: a long one is not late."""
+        with self._db.transaction() as tx:
+            tx.execute(
+                """
+                INSERT INTO cycles (job, started_at, took_ms, outcome, running_since)
+                VALUES (:job, :now, 0, 'the first one is under way', :now)
+                ON CONFLICT (job) DO UPDATE SET running_since = :now
+                """,
+                {"job": job, "now": to_text(now)},
+            )
+
     def add_cycle(
         self,
         job: str,
@@ -146,7 +158,8 @@ class SessionStore:
                     failing_since = IIF(:failed, COALESCE(failing_since, :started_at),
                                         NULL),
                     tries = IIF(:failed, tries + 1, 0),
-                    next_try_at = excluded.next_try_at
+                    next_try_at = excluded.next_try_at,
+                    running_since = NULL
                 """,
                 {
                     "job": job,
@@ -189,4 +202,5 @@ def job_from_row(row: sqlite3.Row) -> Job:
         failing_since=to_time_or_none(row["failing_since"]),
         tries=row["tries"],
         next_try_at=to_time_or_none(row["next_try_at"]),
+        running_since=to_time_or_none(row["running_since"]),
     )

@@ -5,8 +5,11 @@ A turn is formed in readings.py.
 
 from __future__ import annotations
 
+import json
 import sqlite3
+from collections.abc import Collection
 from datetime import datetime
+from datetime import timedelta
 
 from airbot.models import Direction
 from airbot.models import Kind
@@ -17,7 +20,10 @@ from airbot.models import TurnStatus
 from airbot.policy.pace import SLOWEST
 from airbot.policy.rules import Rules
 from airbot.policy.states import By
+from airbot.storage.ai import let_ask
+from airbot.storage.ai import others_wait
 from airbot.storage.database import Database
+from airbot.storage.database import Transaction
 from airbot.storage.database import to_text
 from airbot.storage.database import to_time
 from airbot.storage.moves import DUE
@@ -25,6 +31,8 @@ from airbot.storage.moves import due_at
 from airbot.storage.moves import move_turn
 from airbot.storage.moves import turn_from_row
 
+IN_HAND = "(SELECT value FROM json_each(:in_hand))"
+MOST_SILENCES = 5
 HISTORY = 20  # messages of the thread that the AI is shown
 
 
@@ -56,6 +64,7 @@ class Turns:
                 """
                 SELECT id FROM turns
                 WHERE status IN ('new', 'asked') AND newest_at < :oldest
+                    AND NOT old_ok
                 """,
                 {"oldest": to_text(oldest)},
             )
@@ -64,22 +73,39 @@ class Turns:
                 move_turn(tx, row["id"], expired, by, rules.too_old, now)
         return len(rows)
 
-    def claim_next(self, now: datetime, again_at: datetime) -> Turn | None:
+    def claim_next(
+        self,
+        now: datetime,
+        again_at: datetime,
+        probe_at: datetime | None = None,
+        most_silences: int = MOST_SILENCES,
+        in_hand: Collection[str] = (),
+    ) -> Turn | None:
         """Take the next turn to ask; it is `asked` and committed before the POST.
 
-        Should we die before an answer comes, it is asked again at `again_at`.
+        Should we die before an answer comes, it is asked again at `again_at`. While
+        the AI is closed to all, one is asked for them, and the next at `probe_at`.
+        `in_hand` are with the AI at this moment, however our clock was moved.
         """
         with self._db.transaction() as tx:
+            if not let_ask(tx, now):
+                return None
             rows = tx.execute(
                 f"""
                 SELECT * FROM turns WHERE status IN ('new', 'asked')
                     AND (next_attempt_at IS NULL OR {DUE})
+                    AND silences < :most AND id NOT IN {IN_HAND}
                 ORDER BY first_at LIMIT 1
                 """,
-                due_at(now, max(SLOWEST, again_at - now)),
+                {
+                    **due_at(now, max(SLOWEST, again_at - now)),
+                    "most": most_silences,
+                    "in_hand": json.dumps(list(in_hand)),
+                },
             )
             if not rows:
                 return None
+            others_wait(tx, probe_at or again_at)
             return move_turn(
                 tx,
                 rows[0]["id"],
@@ -90,7 +116,37 @@ class Turns:
                 attempts=rows[0]["attempts"] + 1,
                 asked_at=to_text(now),
                 next_attempt_at=to_text(again_at),
+                taken_as=None,
             )
+
+    def taken(self, turn: Turn, shape: str) -> None:
+        """The AI has it; `shape` is what its 2xx held, should no answer follow."""
+        with self._db.transaction() as tx:
+            tx.execute(
+                "UPDATE turns SET taken_as = :shape WHERE id = :id",
+                {"id": turn.id, "shape": shape},
+            )
+
+    def silent(
+        self, now: datetime, longest: timedelta, most: int, in_hand: Collection[str]
+    ) -> list[Turn]:
+        """The turns that were taken, and to which no answer came in time.
+
+        Each is counted, and due again at once until there were `most` such rounds;
+        then it is asked no more, and an answer is taken still.
+        """
+        with self._db.transaction() as tx:
+            rows = tx.execute(
+                f"""
+                SELECT * FROM turns WHERE status = 'asked' AND taken_as NOTNULL
+                    AND asked_at NOTNULL AND {DUE} AND id NOT IN {IN_HAND}
+                """,
+                {
+                    **due_at(now, max(SLOWEST, longest)),
+                    "in_hand": json.dumps(list(in_hand)),
+                },
+            )
+            return [_silent(tx, turn_from_row(row), longest, most, now) for row in rows]
 
     def waits_for_answer(self, until: datetime) -> bool:
         """Is any turn with the AI, or to be asked before `until`?"""
@@ -142,7 +198,10 @@ class Turns:
     def ask_again(
         self, turn: Turn, reason: str, at: datetime, refused: bool, now: datetime
     ) -> None:
-        """The AI did not take it: ask again at `at`, unless the turn was closed."""
+        """The AI did not take it: ask again at `at`, unless the turn was closed.
+
+        `refused`: for its own sake; that is counted.
+        """
         with self._db.transaction() as tx:
             move_turn(
                 tx,
@@ -170,6 +229,25 @@ class Turns:
     ) -> Turn | None:
         with self._db.transaction() as tx:
             return move_turn(tx, turn_id, to, By.AI, reason, now)
+
+
+def _silent(
+    tx: Transaction, turn: Turn, within: timedelta, most: int, now: datetime
+) -> Turn:
+    over = turn.silences + 1 >= most
+    reason = f"no answer came in {within.total_seconds():g} s; {turn.taken_as}"
+    moved = move_turn(
+        tx,
+        turn.id,
+        TurnStatus.ASKED,
+        By.AIRBOT,
+        f"{reason}; asked no more" if over else reason,
+        now,
+        silences=turn.silences + 1,
+        asked_at=None,
+        next_attempt_at=None if over else to_text(now),
+    )
+    return moved or turn
 
 
 def message_from_row(row: sqlite3.Row) -> Message:

@@ -13,6 +13,7 @@ from airbot.addresses import CALLBACK_PATH
 from airbot.answers import Answers
 from airbot.config import Config
 from airbot.contract.text import ReplyRefused
+from airbot.exceptions import AnsweredOtherwise
 from airbot.exceptions import QueueFull
 from airbot.exceptions import StorageError
 from airbot.models import Answered
@@ -91,6 +92,8 @@ class Webhook:
             return self._answers.reply(to, call.message, call.sender, logger, call_id)
         except ReplyRefused as e:
             raise Refused(400, str(e)) from None
+        except AnsweredOtherwise as e:
+            raise Refused(409, str(e)) from None
         except QueueFull as e:
             raise Refused(503, str(e)) from None
 

@@ -7,7 +7,6 @@ from dataclasses import field
 from typing import Any
 
 from airbot.airbnb import thread_id_from
-from airbot.web.request import MAX_BODY
 from airbot.web.request import read_json
 from airbot.web.response import Refused
 
@@ -43,8 +42,17 @@ def read_call(raw: bytes) -> Call:
     message_id = None
     if body.get("message_id") is not None:
         message_id = _text(body, "message_id", 200)
-    message = _text(body, "message", MAX_BODY) if action == "reply" else ""
+    message = _message(body) if action == "reply" else ""
     return Call(thread_id, message, sender, action, message_id)
+
+
+def _message(body: dict[str, Any]) -> str:
+    """As it came: whether it can be typed is judged where every answer is."""
+    value = body.get("message")
+    if not isinstance(value, str):
+        what = "is missing" if value is None else "must be a string"
+        raise Refused(400, f"message {what}")
+    return value
 
 
 def _text(body: dict[str, Any], name: str, longest: int) -> str:
