@@ -22,6 +22,7 @@ from pathlib import Path
 import crash
 import pytest
 
+from airbot.models import utcnow
 from airbot.sandbox.ai import DemoAI
 from airbot.sandbox.site import AirbnbSite
 from airbot.storage import Storage
@@ -98,7 +99,7 @@ class Chain:
             storage.close()
 
     def _is_settled(self, storage: Storage) -> bool:
-        shown = storage.shown.overview()
+        shown = storage.shown.overview(utcnow())
         open_turns = shown.turns.keys() & {"new", "asked"}
         open_rows = shown.replies.keys() & {"pending", "processing", "uncertain"}
         answered = all(self.site.posted(thread) for thread in self.threads.values())

@@ -60,7 +60,7 @@ def live(desk: Desk) -> None:
     storage.turns.ask_again(turn, "later", now, False, now)
     storage.turns.give_up(turn.id, "no", now)
     storage.turns.expire(now, now, RULES)
-    storage.shown.overview()
+    storage.shown.overview(now)
     storage.shown.messages(20)
     storage.shown.replies(20)
     storage.desk.retry_turn(turn.id[:8], now - timedelta(days=9), now)

@@ -242,7 +242,7 @@ def test_every_block_says_whether_it_is_run() -> None:
     known = "backup curl-ai curl-callback demo demo-stays desk env example-ai new-key"
     known += " new-secret no-sandbox restore settings sql template tests"
     assert {b.name for b in BLOCKS if b.kind == "run"} == set(known.split())
-    known = "callback demo help log"
+    known = "callback demo help log status"
     assert {b.name for b in BLOCKS if b.kind == "output"} == set(known.split())
 
 
@@ -263,6 +263,22 @@ def test_help_is_as_printed(capsys: Any, monkeypatch: Any) -> None:
     with pytest.raises(SystemExit):
         main(["--help"])
     assert capsys.readouterr().out.rstrip() == block("output", "help").rstrip()
+
+
+def test_status_begins_its_lines_as_printed(
+    shell: Shell, storage: Storage, tmp_path: Path
+) -> None:
+    shell.environment["AIRBOT_CONFIG"] = str(tmp_path / "config.ini")
+    (tmp_path / "config.ini").write_text("[ai]\nwebhook_url = http://127.0.0.1:1/\n")
+    now = utcnow()
+    storage.readings.take_in(reading(guest("1", at=now), at=now), RULES, now)
+    storage.runs.begin("once", "0.2.0", "config.ini", now)
+    storage.session.add_cycle("sync", now, 9, "read")
+    printed = block("output", "status").splitlines()
+    shown = shell.run("airbot status").splitlines()
+    assert [line.split()[0] for line in shown if line[0] != " "] == [
+        line.split()[0] for line in printed
+    ]
 
 
 @pytest.mark.browser
@@ -601,7 +617,11 @@ def test_the_table_of_turns_is_the_policy() -> None:
             lists_texts=True,
             has_reply=status == "answered",
             other_under_way=False,
+            is_old=status == "expired",
         )
+        if status == "expired":
+            assert why_not and "--old" in why_not and "--old" in cell
+            continue
         assert cell.startswith("no" if why_not else "yes"), (status, why_not)
 
 
@@ -641,6 +661,8 @@ def desk(shell: Shell, storage: Storage, tmp_path: Path) -> Shell:
     with closing(sqlite3.connect(storage.path)) as connection, connection:
         for change in changes:
             connection.execute(change)
+    storage.runs.begin("once", "0.2.0", "config.ini", now)
+    storage.session.add_cycle("sync", now, 9, "read")
     return shell
 
 

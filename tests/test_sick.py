@@ -140,7 +140,7 @@ class Inn:
     def waits_for_a_person(self) -> list[tuple[str | None, str]]:
         """As `airbot status` shows it: about whom, and what."""
         session = self.storage.session.get()
-        waiting = self.storage.shown.waiting(session)
+        waiting = self.storage.shown.waiting(session, self.clock())
         return [(w.who, w.what.partition(": ")[2]) for w in waiting]
 
     def is_stored_from_the_row(self, thread: Thread) -> bool:
@@ -383,7 +383,7 @@ def test_a_null_row_takes_nothing_from_the_others(
     inn.site.odd("list", first_row_is(value))
     inn.cycle()
     assert inn.all_but_the_sick_one_are_answered()
-    cycles = inn.storage.shown.overview().cycles
+    cycles = inn.storage.shown.overview(inn.clock()).cycles
     assert "1 row not understood" in cycles["sync"].outcome
     inn.read()
     assert caplog.text.count("a row of the list is not understood: ") == 1

@@ -15,7 +15,7 @@ REPLY = "Yes, parking is free."
 
 def waiting(desk: Desk) -> list[str]:
     session = desk.storage.session.get()
-    found = desk.storage.shown.waiting(session)
+    found = desk.storage.shown.waiting(session, desk.clock())
     return [f"{item.who}: {item.what}" if item.who else item.what for item in found]
 
 

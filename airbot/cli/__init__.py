@@ -191,6 +191,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "status": _desk("status"),
     "messages": _desk("messages"),
     "messages retry": _desk("messages_retry"),
+    "messages done": _desk("messages_done"),
     "outbox": _desk("outbox"),
     "outbox retry": _desk("outbox_retry"),
     "outbox cancel": _desk("outbox_cancel"),

@@ -6,16 +6,21 @@ import json
 import sys
 from dataclasses import asdict
 
+from airbot.cli.status import Status
+from airbot.config import Config
 from airbot.models import iso
+from airbot.policy.health import HELP
+from airbot.policy.health import Program
 from airbot.storage.overview import MessageLine
 from airbot.storage.overview import OutboxLine
-from airbot.storage.overview import Overview
 
 
-def status(shown: Overview) -> str:
+def status(found: Status) -> str:
+    shown = found.shown
     session = shown.session
     return _written(
         {
+            "program": _program(found.program),
             "session": {
                 "state": session.state,
                 "since": session.since,
@@ -25,12 +30,29 @@ def status(shown: Overview) -> str:
                 "clock_offset_s": round(session.clock_offset_s, 1),
             },
             "person_needed": session.person_needed,
-            "cycles": {job: asdict(cycle) for job, cycle in shown.cycles.items()},
+            "cycles": {
+                job: {**asdict(cycle), "state": found.jobs.get(job)}
+                for job, cycle in shown.cycles.items()
+            },
+            "ai": asdict(shown.ai),
             "turns": shown.turns,
             "outbox": shown.replies,
+            "longest_wait": shown.longest and asdict(shown.longest),
             "waiting": [asdict(item) for item in shown.waiting],
+            "exit_code": found.exit_code,
         }
     )
+
+
+def no_status(config: Config) -> str:
+    """Before the first start."""
+    never = Program(False, False, settings=str(config.source or ""))
+    return _written({"program": _program(never), "exit_code": HELP})
+
+
+def _program(program: Program) -> dict[str, object]:
+    gap = program.usual_gap
+    return {**asdict(program), "usual_gap": gap and gap.total_seconds()}
 
 
 def messages(lines: list[MessageLine]) -> str:

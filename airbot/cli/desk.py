@@ -3,28 +3,46 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterable
 from datetime import datetime
 
+from airbot.airbnb import thread_id_from
 from airbot.cli import as_json
 from airbot.cli import show
+from airbot.cli.here import command_here
+from airbot.cli.status import Status
+from airbot.cli.status import before_the_first_start
+from airbot.cli.status import status_lines
 from airbot.config import Config
 from airbot.daemon.opening import for_a_copy
 from airbot.daemon.opening import for_a_look
 from airbot.daemon.opening import for_a_verb
+from airbot.daemon.opening import is_reconnecting
+from airbot.daemon.opening import is_running
 from airbot.models import Reply
 from airbot.models import utcnow
+from airbot.policy import health
 from airbot.storage import Storage
 from airbot.storage.overview import SHORT_ID
 
-DONE, PERSON = 0, 77
+DONE = 0
 
 
 def status(config: Config, parsed: argparse.Namespace) -> int:
+    now = utcnow()
+
+    def here(command: str) -> str:
+        return command_here(command, config, parsed.config)
+
+    if not config.storage.path.exists():
+        _print(parsed, as_json.no_status(config), before_the_first_start(config, here))
+        return health.HELP
     with for_a_look(config) as shown:
-        overview = shown.overview()
-    _print(parsed, as_json.status(overview), show.status_lines(overview, utcnow()))
-    return PERSON if overview.session.person_needed else DONE
+        overview = shown.overview(now)
+    running, reconnecting = is_running(config), is_reconnecting(config)
+    found = Status.of(overview, config, running, reconnecting, now)
+    _print(parsed, as_json.status(found), status_lines(found, now, here))
+    return found.exit_code
 
 
 def messages(config: Config, parsed: argparse.Namespace) -> int:
@@ -50,8 +68,17 @@ def backup(config: Config, parsed: argparse.Namespace) -> int:
 
 def messages_retry(config: Config, parsed: argparse.Namespace) -> int:
     with for_a_verb(config) as storage:
-        turn = storage.desk.retry_turn(parsed.id, _oldest(storage, config), utcnow())
+        oldest = _oldest(storage, config)
+        turn = storage.desk.retry_turn(parsed.id, oldest, utcnow(), parsed.old)
     print(f"turn {turn.id[: SHORT_ID]} will be asked again")
+    return DONE
+
+
+def messages_done(config: Config, parsed: argparse.Namespace) -> int:
+    with for_a_verb(config) as storage:
+        name = parsed.conversation
+        thread_id = storage.desk.done(name, thread_id_from(name), utcnow())
+    print(f"nothing waits any more in conversation {thread_id}")
     return DONE
 
 
@@ -74,7 +101,7 @@ def outbox_resolve(config: Config, parsed: argparse.Namespace) -> int:
         return _said(storage.desk.resolve_reply(parsed.id, parsed.sent, utcnow()))
 
 
-def _print(parsed: argparse.Namespace, values: str, words: Iterator[str]) -> None:
+def _print(parsed: argparse.Namespace, values: str, words: Iterable[str]) -> None:
     print(values if parsed.json else "\n".join(words))
 
 

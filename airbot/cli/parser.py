@@ -81,6 +81,11 @@ def _add_desk(commands: Any) -> None:
     verbs = messages.add_subparsers(metavar="VERB")
     retry = _command(verbs, "retry", "ask the AI again about a turn", "messages retry")
     retry.add_argument("id", metavar="TURN")
+    retry.add_argument("--old", action="store_true", help="however old it is")
+    done = _command(
+        verbs, "done", "nothing is to be answered in a conversation", "messages done"
+    )
+    done.add_argument("conversation", metavar="CONVERSATION")
     outbox = _command(commands, "outbox", "the replies and what became of each")
     _listing(outbox)
     verbs = outbox.add_subparsers(metavar="VERB")

@@ -1,51 +1,29 @@
-"""What `status`, `messages` and `outbox` print: 80 columns, plain."""
+"""What `messages` and `outbox` print, and how all that is shown is laid out.
+
+80 columns of a terminal, in which a Chinese or Japanese character takes two.
+"""
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator
 from datetime import datetime
 
-from airbot.models import Job
+import wcwidth
+
 from airbot.storage.overview import SHORT_ID
 from airbot.storage.overview import MessageLine
 from airbot.storage.overview import OutboxLine
-from airbot.storage.overview import Overview
-from airbot.storage.overview import in_words
 
 WIDTH = 80
+NAME_WIDTH = 20
 INDENT = " " * 10
-
-
-def status_lines(shown: Overview, now: datetime) -> Iterator[str]:
-    session = shown.session
-    yield from _field("session", f"{session.state}, since {ago(session.since, now)}")
-    yield from _field("", session.sentence)
-    if session.next_try_at:
-        yield from _field("", f"tried again at {clock(session.next_try_at)}")
-    for job in ("sync", "send"):
-        yield from _field(job, _cycle(shown.cycles.get(job), now))
-    yield from _field("turns", in_words(shown.turns, none="none"))
-    yield from _field("outbox", in_words(shown.replies, none="none"))
-    if shown.waiting:
-        yield "waiting for a person:"
-    for item in shown.waiting:
-        who = f"{plain(item.who)}: " if item.who else ""
-        yield from wrapped(f"{who}{item.what}", "  ")
-        yield f"    {item.command}"
-
-
-def _cycle(cycle: Job | None, now: datetime) -> str:
-    if cycle is None:
-        return "has not run yet"
-    when = ago(cycle.started_at, now)
-    return f"{when} ago, took {cycle.took_ms} ms: {cycle.outcome}"
 
 
 def message_lines(lines: list[MessageLine]) -> Iterator[str]:
     for line in lines:
-        head = f"{clock(line.sent_at)}  {plain(line.sender)[:20]}: "
-        yield head + first_words(line.body, WIDTH - len(head))
+        who = first_words(line.sender, NAME_WIDTH)
+        head = f"{clock(line.sent_at)}  {who}: "
+        yield head + first_words(line.body, WIDTH - wcwidth.width(head))
         yield from wrapped(became(line), "    ")
     if not lines:
         yield "no guest text has been read yet"
@@ -67,9 +45,9 @@ def became(line: MessageLine) -> str:
 
 def outbox_lines(lines: list[OutboxLine]) -> Iterator[str]:
     for line in lines:
-        who = plain(line.title or line.thread_id)[:20]
+        who = first_words(line.title or line.thread_id, NAME_WIDTH)
         head = f"{clock(line.created_at)}  {line.id[:SHORT_ID]}  {who}: "
-        yield head + first_words(line.message, WIDTH - len(head))
+        yield head + first_words(line.message, WIDTH - wcwidth.width(head))
         parked = ", waits for a person" if line.parked else ""
         reason = f": {line.last_error}" if line.last_error else ""
         yield from wrapped(f"{line.status}{parked}{reason}", "    ")
@@ -83,7 +61,9 @@ def outbox_lines(lines: list[OutboxLine]) -> Iterator[str]:
 def first_words(text: str | None, width: int) -> str:
     """A text's beginning on one line, without what a terminal would obey."""
     line = plain(" ".join((text or "").split()))
-    return line if len(line) <= width else line[: max(0, width - 1)] + "…"
+    if wcwidth.width(line) <= width:
+        return line
+    return wcwidth.clip(line, 0, max(0, width - 1)).rstrip() + "…"
 
 
 def plain(text: str) -> str:
@@ -106,15 +86,18 @@ def ago(at: datetime, now: datetime) -> str:
 
 
 def wrapped(text: str, indent: str) -> list[str]:
-    return textwrap.wrap(
-        text, WIDTH, initial_indent=indent, subsequent_indent=indent + "  "
-    )
+    return _wrap(text, indent, indent + "  ")
 
 
-def _field(name: str, value: str) -> list[str]:
-    return textwrap.wrap(
-        value,
+def field_lines(name: str, value: str) -> list[str]:
+    return _wrap(value, name.ljust(len(INDENT)), INDENT)
+
+
+def _wrap(text: str, first: str, rest: str) -> list[str]:
+    return wcwidth.wrap(
+        text,
         WIDTH,
-        initial_indent=name.ljust(len(INDENT)),
-        subsequent_indent=INDENT,
+        initial_indent=first,
+        subsequent_indent=rest,
+        break_on_hyphens=False,
     )

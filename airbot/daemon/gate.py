@@ -99,6 +99,7 @@ class Gate:
 
     def _run(self, name: str, job: Callable[[], object]) -> bool:
         started_at, clock = self._now(), time.monotonic()
+        self._storage.session.begin_cycle(name, started_at)
         outcome, failed, again_at = "", True, None
         try:
             done = job()

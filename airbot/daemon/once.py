@@ -76,7 +76,7 @@ def _send(parts: Parts) -> bool:
 
 
 def _summary(parts: Parts) -> str:
-    shown = parts.storage.shown.overview()
+    shown = parts.storage.shown.overview(utcnow())
     sync = shown.cycles["sync"].outcome if "sync" in shown.cycles else "not read"
     if (send := shown.cycles.get("send")) is not None and send.failing_since:
         sync += f"; SEND: {send.outcome}"

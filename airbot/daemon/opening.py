@@ -39,6 +39,7 @@ from airbot.storage import View
 
 STEP_ASIDE_S = 30.0  # the daemon closes its browser first
 PROBING_S = 2.0  # the daemon looks at the lock now and then
+GLANCE_S = 0.2  # `airbot status` looks whether it is held
 
 logger = logging.getLogger("airbot.daemon")
 
@@ -56,6 +57,16 @@ class Opened:
     storage: Storage
 
 
+def is_running(config: Config) -> bool:
+    """Does an airbot hold the database now?"""
+    return database_lock(config.storage.path).is_held()
+
+
+def is_reconnecting(config: Config) -> bool:
+    """Has a person the browser's profile, or wants it?"""
+    return reconnect_lock(config.airbnb.session_dir).is_held()
+
+
 @contextmanager
 def for_running(config: Config, patient: bool) -> Iterator[Opened]:
     """Raises ConfigError, AlreadyRunning, StorageError.
@@ -66,7 +77,7 @@ def for_running(config: Config, patient: bool) -> Iterator[Opened]:
     profile = profile_lock(config.airbnb.session_dir)
     reconnect = reconnect_lock(config.airbnb.session_dir)
     with ExitStack() as stack:
-        stack.enter_context(_held(database_lock(config.storage.path)))
+        stack.enter_context(_held(database_lock(config.storage.path), GLANCE_S))
         stack.callback(profile.release)
         if not (patient and reconnect.is_held()):
             profile.acquire()

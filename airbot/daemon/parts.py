@@ -9,9 +9,11 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing
 from contextlib import contextmanager
+from contextlib import suppress
 from dataclasses import dataclass
 from math import inf
 
+from airbot import __version__
 from airbot.ai.host import HostAI
 from airbot.airbnb import Airbnb
 from airbot.answers import Answers
@@ -21,7 +23,9 @@ from airbot.config import Config
 from airbot.daemon import opening
 from airbot.daemon.gate import Gate
 from airbot.daemon.opening import Opened
+from airbot.exceptions import StorageError
 from airbot.locks import InstanceLock
+from airbot.models import utcnow
 from airbot.send import Sender
 from airbot.storage import Storage
 from airbot.sync import Syncer
@@ -67,7 +71,10 @@ def running_parts(
     with its first job, and is to be closed by the thread that ran it. A `patient`
     daemon goes without the profile while a person reconnects.
     """
-    with opening.for_running(config, patient) as opened:
+    with (
+        opening.for_running(config, patient) as opened,
+        _noted(config, opened, patient),
+    ):
         send_wanted = threading.Event()
         answers = Answers(opened.storage, config, send_wanted.set)
         webhook = Webhook(opened.storage, config, answers)
@@ -78,6 +85,19 @@ def running_parts(
             yield _join(config, opened, answers, server, send_wanted, browser_arguments)
         finally:
             server.stop()
+
+
+@contextmanager
+def _noted(config: Config, opened: Opened, is_daemon: bool) -> Iterator[None]:
+    """`airbot status` begins with who ran last, and how."""
+    runs, settings = opened.storage.runs, str(config.source or "")
+    mode = "daemon" if is_daemon else "once"
+    number = runs.begin(mode, __version__, settings, utcnow())
+    try:
+        yield
+    finally:
+        with suppress(StorageError):  # a full disk, a file that is gone: it is said
+            runs.end(number, utcnow())
 
 
 @contextmanager

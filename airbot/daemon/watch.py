@@ -18,6 +18,7 @@ from airbot.policy.rules import Rules
 logger = logging.getLogger("airbot.daemon")
 
 ROUND_S = 5.0
+MOST_SAID = 10
 REPEAT_S = 3600.0
 PRUNE_S = 86_400.0
 # A browser job has a deadline of a minute, and ending a hung browser takes seconds.
@@ -113,6 +114,15 @@ class Watch:
         if time.monotonic() < self._repeat_at:
             return
         self._repeat_at = time.monotonic() + REPEAT_S
-        session = self._parts.storage.session.get()
-        for item in self._parts.storage.shown.waiting(session):
+        session, now = self._parts.storage.session.get(), self._now()
+        waiting = self._parts.storage.shown.waiting(session, now)
+        rest = [item for item in waiting if not item.missed]
+        for item in rest[:MOST_SAID]:
             logger.error("waits for a person: %s; %s", item.what, item.command)
+        if more := len(rest) - MOST_SAID:
+            if more > 0:
+                logger.error("%d more wait for a person; airbot status", more)
+        if missed := len(waiting) - len(rest):
+            logger.error(
+                "waits for a person: not answered in time: %d; airbot status", missed
+            )
