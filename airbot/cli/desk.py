@@ -6,7 +6,6 @@ import argparse
 from collections.abc import Iterable
 from datetime import datetime
 
-from airbot.airbnb import thread_id_from
 from airbot.cli import as_json
 from airbot.cli import show
 from airbot.cli.here import command_here
@@ -75,6 +74,8 @@ def messages_retry(config: Config, parsed: argparse.Namespace) -> int:
 
 
 def messages_done(config: Config, parsed: argparse.Namespace) -> int:
+    from airbot.airbnb import thread_id_from  # `status` must not wait for it
+
     with for_a_verb(config) as storage:
         name = parsed.conversation
         thread_id = storage.desk.done(name, thread_id_from(name), utcnow())

@@ -25,6 +25,7 @@ from bench import remote  # noqa: E402
 from bench import sending  # noqa: E402
 from bench import settling  # noqa: E402
 from bench import sick  # noqa: E402
+from bench import status  # noqa: E402
 from bench import webhook  # noqa: E402
 from bench.table import Figure  # noqa: E402
 
@@ -33,6 +34,7 @@ MEASURES = {
     "sending": sending.measure,
     "settling": settling.measure,
     "sick": sick.measure,
+    "status": status.measure,
     "webhook": webhook.measure,
     "queues": queues.measure,
     "idle": idle.measure,
