@@ -22,9 +22,12 @@ from playwright.sync_api import sync_playwright
 
 from airbot.airbnb import Airbnb
 from airbot.browser import Browser
+from airbot.browser import find
 from airbot.browser import life
 from airbot.browser import processes
+from airbot.browser.find import HEADLESS_SHELL
 from airbot.browser.find import find_browser
+from airbot.browser.find import install_browser
 from airbot.config import Config
 from airbot.daemon.parts import parts_for_a_person
 from airbot.exceptions import AlreadyRunning
@@ -37,6 +40,14 @@ from airbot.sandbox.world import Thread
 
 pytestmark = pytest.mark.browser
 
+# Keeps what a login keeps; what was kept before.
+KEEP = """() => {
+  const kept = [document.cookie.split("; ").sort().join("; "), localStorage.kept];
+  document.cookie = "lasting=1; path=/; max-age=1000";
+  document.cookie = "session=1; path=/";
+  localStorage.kept = "1";
+  return kept;
+}"""
 CANARY = "Kanarienvogel"
 WORKERS = "() => navigator.serviceWorker.getRegistrations().then(all => all.length)"
 PATIENCE_S = 5.0
@@ -390,10 +401,11 @@ def test_a_stale_lock_goes_and_a_living_owners_stays(tmp_path: Path) -> None:
         assert (profile / "SingletonCookie").is_symlink() is stays
 
 
+@pytest.mark.parametrize("small", [False, True])
 def test_a_chromium_that_a_person_runs_on_the_profile_is_left_alone(
-    make_browser: Callable[..., Browser],
+    make_browser: Callable[..., Browser], small: bool
 ) -> None:
-    browser = make_browser()
+    browser = make_browser(executable=small_or_full() if small else find_browser())
     browser.profile.mkdir(mode=0o700)
     # Named by a relative path it is none of the leftovers that we know for ours.
     command = [find_browser(""), "--headless", "--no-sandbox", "--no-first-run"]
@@ -586,3 +598,70 @@ def test_where_the_sandbox_has_worked_it_is_never_left_off(
     chromium.behave(WITH)
     assert add(browser) == 2
     assert chromium.sandboxed == [True, True, True]
+
+
+# The small one
+
+
+def make_executable(path: Path) -> str:
+    path.parent.mkdir(parents=True)
+    path.write_text("#!/bin/sh\n")
+    path.chmod(0o755)
+    return str(path)
+
+
+@pytest.fixture
+def both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
+    """Stand-ins for the full Chromium and its headless shell."""
+    monkeypatch.setenv("PLAYWRIGHT_BROWSERS_PATH", str(tmp_path))
+    small = "chromium_headless_shell-1/chrome-linux/headless_shell"
+    full = make_executable(tmp_path / "chromium-1/chrome-linux/chrome")
+    return full, make_executable(tmp_path / small)
+
+
+def test_the_headless_shell_is_started_only_where_it_is_set(
+    both: tuple[str, str],
+) -> None:
+    assert (find_browser(), find_browser(HEADLESS_SHELL)) == both
+
+
+def test_a_window_is_the_full_ones(both: tuple[str, str]) -> None:
+    assert find_browser(HEADLESS_SHELL, headless=False) == both[0]
+
+
+def test_where_the_headless_shell_is_missing_the_way_to_it_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PLAYWRIGHT_BROWSERS_PATH", str(tmp_path))
+    monkeypatch.setattr(find, "HEADLESS_SHELLS", ())
+    with pytest.raises(BrowserMissing, match="run airbot install-browser --small"):
+        find_browser(HEADLESS_SHELL)
+
+
+def test_install_browser_small_says_how_to_use_it(both: tuple[str, str]) -> None:
+    said: list[str] = []
+    assert install_browser(said.append, small=True) == both[1]
+    assert said[-1] == "to use it, set airbnb.browser = headless-shell"
+
+
+def small_or_full() -> str:
+    """The headless shell where it is there."""
+    try:
+        return find_browser(HEADLESS_SHELL)
+    except BrowserMissing:
+        return find_browser()
+
+
+@pytest.mark.parametrize("small_first", [True, False])
+def test_a_profile_goes_from_one_to_the_other(
+    make_browser: Callable[..., Browser], site: AirbnbSite, small_first: bool
+) -> None:
+    order = [small_or_full(), find_browser()]
+    for executable in order if small_first else order[::-1]:
+        browser = make_browser(executable=executable)
+        with browser.job("looking", 30):
+            browser.tab.load(site.url + "/", 10)
+            kept = browser.tab.probe(KEEP)
+        browser.save_cookies()
+        browser.close()
+    assert kept == ["lasting=1; session=1", "1"]

@@ -27,6 +27,7 @@ from airbot.browser.find import find_browser
 from airbot.browser.launch import Launcher
 from airbot.browser.processes import Driver
 from airbot.browser.tab import Tab
+from airbot.exceptions import AlreadyRunning
 from airbot.exceptions import PageFailed
 from airbot.exceptions import SiteUnavailable
 
@@ -56,7 +57,7 @@ class Browser:
         max_mb: float = 1200,
     ) -> None:
         self.profile = profile.resolve()
-        self._executable = executable
+        self._wanted = executable, headless
         self._launcher = Launcher(self.profile, headless, arguments)
         self.generation = 0  # counts the browsers started: a new one has no page yet
         self._max_age_s = max_hours * 3600
@@ -148,9 +149,13 @@ class Browser:
         from playwright.sync_api import sync_playwright
 
         self._check_owner()
-        executable = find_browser(self._executable)
+        executable = find_browser(*self._wanted)
         self.profile.mkdir(parents=True, exist_ok=True, mode=0o700)
         processes.end_leftovers(self.profile)
+        if other := processes.other_browser(self.profile):
+            raise AlreadyRunning(
+                f"another Chromium has the profile open (process id {other})"
+            )
         # Playwright's objects hold each other: those of the browser before go now, or
         # their like is built beside them (5 MB, 2026-11).
         gc.collect()

@@ -74,6 +74,21 @@ def end_leftovers(profile: Path) -> None:
                 (profile / name).unlink(missing_ok=True)
 
 
+def other_browser(profile: Path) -> int | None:
+    """The number of a Chromium that has the profile and is not ours, if one does.
+
+    The headless shell makes no lock and heeds none: two browsers would spoil the
+    profile. To be asked after `end_leftovers`.
+    """
+    try:
+        pid = int(os.readlink(profile / SINGLETONS[0]).rpartition("-")[2])
+        program = Path("/proc", str(pid), "cmdline").read_bytes().partition(b"\0")[0]
+    except (OSError, ValueError):
+        return None
+    is_browser = b"chrom" in os.path.basename(program).lower()
+    return pid if is_browser else None  # else the number is another program's now
+
+
 def _is_stale(lock: Path) -> bool:
     """Is the owner of Chromium's lock, `host-pid`, of another host name, or dead?
 

@@ -173,7 +173,7 @@ def _reconnect(parsed: argparse.Namespace) -> int:
 def _install_browser(parsed: argparse.Namespace) -> int:
     from airbot.browser import install_browser
 
-    install_browser(print)
+    install_browser(print, parsed.small)
     return DONE
 
 

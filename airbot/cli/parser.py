@@ -48,7 +48,12 @@ def make_parser() -> argparse.ArgumentParser:
     _add_desk(commands)
     backup = _command(commands, "backup", "copy the database, while airbot runs")
     backup.add_argument("file", type=Path, metavar="FILE", help="replaced if it exists")
-    _command(commands, "install-browser", "get a Chromium, whichever way works")
+    install = _command(
+        commands, "install-browser", "get a Chromium, whichever way works"
+    )
+    install.add_argument(
+        "--small", action="store_true", help="the headless shell: less memory"
+    )
     _add_demo(commands)
     return parser
 

@@ -45,7 +45,8 @@ OPTIONS = (
     Option("airbnb", "headless", "true", "AIRBNB_HEADLESS", read_boolean,
            "Whether the browser works without a window."),
     Option("airbnb", "browser", "", "AIRBNB_BROWSER", read_program,
-           "The Chromium to start, a path or a command; empty: airbot finds one."),
+           "The Chromium to start, a path or a command; empty: airbot finds one;"
+           " headless-shell: the small one."),
     Option("airbnb", "browser_max_hours", "12", "", whole(1),
            "Hours after which the browser is closed and started afresh."),
     Option("airbnb", "browser_max_mb", "1200", "", whole(1),

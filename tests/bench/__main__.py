@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench import cycle  # noqa: E402
 from bench import idle  # noqa: E402
+from bench import memory  # noqa: E402
 from bench import queues  # noqa: E402
 from bench import remote  # noqa: E402
 from bench import sending  # noqa: E402
@@ -38,6 +39,7 @@ MEASURES = {
     "webhook": webhook.measure,
     "queues": queues.measure,
     "idle": idle.measure,
+    "memory": memory.measure,
     "remote": remote.measure,
 }
 

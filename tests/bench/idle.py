@@ -27,12 +27,12 @@ def measure() -> Iterator[Figure]:
             process.stdout.readline()
             took_s = time.monotonic() - started_at
             yield figure("start to ready", [took_s], "s", target="1.5")
-            log = Path(folder) / "logs" / "worker.log"
-            wait_for(lambda: _cycles(log) >= CYCLES, 1)
-            name = f"Python's memory after {_cycles(log)} cycles"
+            wait_for(lambda: cycles(Path(folder)) >= CYCLES, 1)
+            name = f"Python's memory after {cycles(Path(folder))} cycles"
             held = resident_mb(process.pid)
             yield figure(name, [held], "MB", target="at most 90")
 
 
-def _cycles(log: Path) -> int:
+def cycles(folder: Path) -> int:
+    log = folder / "logs" / "worker.log"
     return log.read_text().count(" changed") if log.exists() else 0

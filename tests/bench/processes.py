@@ -11,6 +11,8 @@ from resource import getrusage
 
 from airbot.browser import Browser
 from airbot.browser import processes
+from airbot.browser.processes import _parent
+from airbot.browser.processes import _pss_kb
 
 TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 
@@ -21,7 +23,7 @@ def cpu_s(browser: Browser) -> float:
     Of the last two those that live; Chromium's children stay the same while it works.
     """
     groups = processes.chromiums(browser.profile)
-    pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]
+    pids = map(int, _numbers())
     theirs = [pid for pid in pids if _group(pid) in groups]
     used = sum(_cpu_of(pid) for pid in [*processes.drivers(), *theirs])
     return time.process_time() + used
@@ -53,3 +55,19 @@ def all_cpu_s() -> float:
     """CPU seconds of this process and of all its descendants that have ended."""
     ours, ended = (getrusage(who) for who in (RUSAGE_SELF, RUSAGE_CHILDREN))
     return sum(used.ru_utime + used.ru_stime for used in (ours, ended))
+
+
+def tree_mb(pid: int) -> float:
+    """The proportional memory of a process and of all below it.
+
+    What they share with other programs is shared out: run nothing like them beside.
+    """
+    parents = {int(name): _parent(int(name)) for name in _numbers()}
+    tree = {pid}
+    while more := {child for child, of in parents.items() if of in tree} - tree:
+        tree |= more
+    return sum(_pss_kb(one) for one in tree) / 1024
+
+
+def _numbers() -> list[str]:
+    return [name for name in os.listdir("/proc") if name.isdigit()]
