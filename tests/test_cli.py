@@ -17,6 +17,7 @@ from test_storage import close_turn
 
 from airbot import __version__
 from airbot import cli
+from airbot.cli.parser import make_parser
 from airbot.exceptions import StorageError
 from airbot.models import Direction
 from airbot.models import Kind
@@ -341,10 +342,29 @@ def test_a_look_names_the_settings_where_there_is_no_database(folder, airbot, co
     assert f"(settings: {folder / 'config.ini'})" in airbot(command)[2]
 
 
-def test_the_first_line_of_the_log_names_the_settings(folder):
-    (folder / ".env").write_text("AIRBNB_BROWSER=/nowhere/chromium\nAPI_PORT=0\n")
+def test_the_first_line_of_the_log_says_who_runs_with_what_and_how(folder):
+    (folder / ".env").write_text(
+        "AIRBNB_BROWSER=/nowhere/chromium\nAPI_PORT=0\n"
+        "AI_WEBHOOK_URL=https://host:hush@ai.example:8443/hush?token=hush\n"
+    )
     first = run_program("--once", "--wait", "0").stderr.splitlines()[0]
-    assert f"airbot {__version__}, settings: {folder / 'config.ini'}" in first
+    assert first.endswith(
+        f" INFO config: airbot {__version__}, settings: {folder / 'config.ini'}, inbox:"
+        " https://www.airbnb.com, AI: https://ai.example:8443, mode: --once"
+    )
+
+
+@pytest.mark.parametrize(
+    ("typed", "mode"),
+    [
+        ("", "daemon"),
+        ("--once --wait 5", "--once"),
+        ("--once --dry-run", "--once --dry-run"),
+        ("reconnect --remote", "reconnect"),
+    ],
+)
+def test_the_mode_is_said_as_it_is_typed(typed, mode):
+    assert cli.mode_of(make_parser().parse_args(typed.split())) == mode
 
 
 def test_wrong_settings_are_all_listed(folder):
