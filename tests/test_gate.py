@@ -10,7 +10,9 @@ from datetime import timedelta
 
 import pytest
 
+from airbot.airbnb.pages import check_address
 from airbot.browser import Browser
+from airbot.daemon.gate import PAUSED
 from airbot.daemon.gate import Gate
 from airbot.exceptions import AlreadyRunning
 from airbot.exceptions import ChallengeShown
@@ -363,6 +365,17 @@ def test_a_pause_lets_nothing_through_until_a_person_was_there(
     assert "airbot reconnect" in line.getMessage()
     door.storage.session.set_state(SessionState.OK, "a person was there", door.at)
     assert door.run("sync")
+
+
+def test_a_check_for_humans_is_called_a_captcha_in_the_log_and_in_the_status(
+    door: Door, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(ChallengeShown) as met:
+        check_address("https://www.airbnb.com/airlock?id=1", "https://www.airbnb.com")
+    door.meets(met.value)
+    sentence = "Airbnb shows a check for humans (CAPTCHA): airlock page"
+    assert door.session.sentence == sentence
+    assert caplog.messages == [f"{sentence}; {PAUSED}"]
 
 
 def test_what_was_under_way_when_the_pause_came_does_not_end_it(door: Door) -> None:

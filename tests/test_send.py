@@ -40,7 +40,7 @@ SETTLE_S = 120
 # Of the site, whichever conversation meets them; and what is one conversation's own.
 SITES_OWN = (
     LoginRequired("Airbnb asks for a login"),
-    ChallengeShown("Airbnb shows a check for humans"),
+    ChallengeShown("airlock page"),
     SlowDown("HTTP 429"),
 )
 SITE_ERRORS = (
