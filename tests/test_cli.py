@@ -64,11 +64,15 @@ def guest_writes(storage: Storage, text: str, hours_ago: float = 0, id_: str = "
     """One unanswered guest text, and the turn that it opens."""
     at = utcnow() - timedelta(hours=hours_ago)
     message = Message(id_, "2", "Maya", "guest", Direction.INBOUND, Kind.TEXT, text, at)
-    thread = Thread(THREAD_ID, "Maya", "HOST", True, None, None, None, at, "m", None)
-    storage.readings.take_in(
-        Reading(thread, "1", (message,), True, utcnow()), RULES, utcnow()
-    )
+    is_read(storage, message)
     return storage.turns.newest(THREAD_ID)
+
+
+def is_read(storage: Storage, *messages: Message) -> None:
+    at = messages[-1].sent_at
+    thread = Thread(THREAD_ID, "Maya", "HOST", True, None, None, None, at, "m", None)
+    now = utcnow()
+    storage.readings.take_in(Reading(thread, "1", messages, True, now), RULES, now)
 
 
 def reply_in(storage: Storage, status: str, **kwargs):
@@ -123,6 +127,23 @@ def test_what_may_be_done_to_a_reply_in_each_state(
         assert (code, now) == (1, status) and len(err) > len("airbot: ")
     else:
         assert (code, now) == (0, becomes) and becomes in out
+
+
+@pytest.mark.parametrize(
+    ("status", "verb", "said"),
+    [
+        ("failed", "retry", "you said: retry"),
+        ("pending", "cancel", "you cancelled it"),
+        ("uncertain", "resolve --sent", "you said: sent"),
+        ("uncertain", "resolve --not-sent", "you said: not sent"),
+    ],
+)
+def test_what_you_did_to_a_reply_is_said_as_yours(storage, airbot, status, verb, said):
+    reply = reply_in(storage, status)
+    verb, *options = verb.split()
+    airbot("outbox", verb, reply.id[:8], *options)
+    for command in ("outbox", "messages"):
+        assert f": {said}\n" in airbot(command)[1]
 
 
 def test_an_old_reply_is_retried_only_with_old(storage, airbot):
@@ -189,6 +210,27 @@ def test_messages_say_what_became_of_each_text_and_why(storage, airbot):
     guest_writes(storage, "Old one", hours_ago=50, id_="7")
     code, out, _ = airbot("messages")
     assert code == 0 and "Old one" in out and "older than 12 h" in out
+
+
+def test_messages_say_that_you_answered_first(storage, airbot):
+    guest_writes(storage, "Is parking free?")
+    at = utcnow()
+    text = Message("1", "2", "Maya", "guest", Direction.INBOUND, Kind.TEXT, "Hi?", at)
+    answer = Message("2", "1", "Tom", "host", Direction.OUTBOUND, Kind.TEXT, "Yes", at)
+    is_read(storage, text, answer)
+    assert ": you answered first\n" in airbot("messages")[1]
+
+
+def test_messages_show_a_photo_without_a_text_and_that_nobody_was_asked(
+    storage, airbot
+):
+    at = utcnow()
+    is_read(
+        storage,
+        Message("1", "2", "Maya", "guest", Direction.INBOUND, Kind.MEDIA, None, at),
+    )
+    code, out, _ = airbot("messages")
+    assert code == 0 and "Maya: [photo]\n    not asked: no text\n" in out
 
 
 def test_lists_do_not_let_a_guest_write_to_the_terminal(storage, airbot):

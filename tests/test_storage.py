@@ -333,7 +333,7 @@ def test_a_turn_that_was_closed_meanwhile_is_not_opened_again(storage: Storage) 
     assert not storage.turns.ignore(turn.id, NOW)
     closed = storage.turns.get(turn.id)
     assert closed and closed.status == TurnStatus.TAKEN_OVER
-    assert closed.reason == "someone on the host's side answered"
+    assert closed.reason == "you answered first"
 
 
 def test_a_thread_has_one_open_turn(storage: Storage) -> None:
@@ -404,7 +404,7 @@ def test_a_pending_reply_is_cancelled_with_its_turn(storage: Storage) -> None:
     record(storage, guest("T1-1"), host("2"))
     kept = storage.outbox.get(reply.id)
     assert kept and kept.status == ReplyStatus.CANCELLED
-    assert kept.last_error == "someone on the host's side answered"
+    assert kept.last_error == "you answered first"
 
 
 @pytest.mark.parametrize(

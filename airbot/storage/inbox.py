@@ -31,6 +31,12 @@ RESTING = f"""
           != 'inbound'
       AND {AT_REST}
 """
+# SQL: is message `m` media of a guest's, in one of the `:limit` conversations that were
+# active last? Found through them: no index holds what is no text.
+GUESTS_PHOTOS = """
+    m.direction = 'inbound' AND m.kind = 'media' AND m.thread_id IN
+        (SELECT id FROM threads ORDER BY activity_at DESC LIMIT :limit)
+"""
 PRUNED_AT_ONCE = 20  # threads
 
 
