@@ -233,6 +233,19 @@ def test_messages_show_a_photo_without_a_text_and_that_nobody_was_asked(
     assert code == 0 and "Maya: [photo]\n    not asked: no text\n" in out
 
 
+def test_who_has_no_name_is_a_guest_or_a_host_and_no_number(storage, airbot):
+    at, same = utcnow(), "A text that the clock has sent."
+    texts = [
+        ("1", "473829105", "guest", Direction.INBOUND, Kind.TEXT, "Is parking free?"),
+        ("2", "900000002", "cohost", Direction.OUTBOUND, Kind.TEXT, same),
+    ]
+    is_read(storage, *(Message(id_, who, who, *of, at) for id_, who, *of in texts))
+    with storage.db.transaction() as tx:
+        tx.execute("UPDATE messages SET scheduled = 1 WHERE id = '2'")
+    said = airbot("messages")[1]
+    assert "  Guest: Is parking free?\n" in said and f"  Host: {same}\n" in said
+
+
 def test_lists_do_not_let_a_guest_write_to_the_terminal(storage, airbot):
     guest_writes(storage, "\x1b]0;owned\x07 hello")
     assert "\x1b" not in airbot("messages")[1]

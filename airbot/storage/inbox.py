@@ -48,6 +48,18 @@ def persons_answer(m: str) -> str:
     )
 
 
+def shown_name(m: str) -> str:
+    """SQL: who wrote message `m`, as people and the AI are told.
+
+    Where Airbnb shows no name, `sender` is the account's id: "Hello 473829105!" is no
+    greeting.
+    """
+    return (
+        f"IIF({m}.sender != {m}.account_id, {m}.sender,"
+        f" IIF({m}.direction = 'inbound', 'Guest', 'Host'))"
+    )
+
+
 def not_ours(m: str) -> str:
     """SQL: is message `m` none that a reply of airbot's has been proven with?"""
     return (

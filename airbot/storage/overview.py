@@ -26,6 +26,7 @@ from airbot.storage.database import to_time_or_none
 from airbot.storage.inbox import GUESTS_PHOTOS
 from airbot.storage.inbox import not_ours
 from airbot.storage.inbox import persons_answer
+from airbot.storage.inbox import shown_name
 from airbot.storage.moves import reply_from_row
 from airbot.storage.moves import turn_from_row
 from airbot.storage.session import job_from_row
@@ -176,7 +177,8 @@ class Shown:
     def _newest(self, which: str, limit: int) -> list[MessageLine]:
         rows = self._db.read(
             f"""
-            SELECT m.id, m.thread_id, m.turn_id, m.sender, m.sent_at,
+            SELECT m.id, m.thread_id, m.turn_id, m.sent_at,
+                   {shown_name("m")} AS sender,
                    IIF(m.kind = 'media', '[photo]', m.body) AS body,
                    m.scheduled, t.status AS turn_status, t.reason AS turn_reason,
                    IIF(m.kind = 'media', 'no text', h.reason) AS thread_reason,

@@ -20,6 +20,7 @@ from airbot.policy.states import By
 from airbot.storage.database import Database
 from airbot.storage.database import to_text
 from airbot.storage.database import to_time
+from airbot.storage.inbox import shown_name
 from airbot.storage.moves import DUE
 from airbot.storage.moves import due_at
 from airbot.storage.moves import move_turn
@@ -114,7 +115,8 @@ class Turns:
     def question(self, turn: Turn) -> Question:
         """All that the AI is told about a turn."""
         texts = self._db.read(
-            "SELECT * FROM messages WHERE turn_id = :id ORDER BY position",
+            f"SELECT *, {shown_name('m')} AS name FROM messages m"
+            " WHERE turn_id = :id ORDER BY position",
             {"id": turn.id},
         )
         history = self._db.read(
@@ -131,7 +133,7 @@ class Turns:
         )
         return Question(
             turn=turn,
-            sender=texts[-1]["sender"] if texts else "",
+            sender=texts[-1]["name"] if texts else "",
             listing_id=thread["listing_id"],
             stage=thread["stage"],
             description=thread["description"],
