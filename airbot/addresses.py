@@ -37,3 +37,9 @@ def place_of(address: str) -> tuple[str, int, str]:
     here = is_loopback(host) or host in WILDCARDS
     port = parts.port or (443 if parts.scheme == "https" else 80)
     return "localhost" if here else host, port, parts.path.rstrip("/")
+
+
+def open_part(address: str) -> str:
+    """Scheme, host and port: what may be shown of an address that may hold secrets."""
+    parts = urlsplit(address)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"

@@ -80,9 +80,15 @@ class LoginRequired(SiteError):
 
 
 class ChallengeShown(SiteError):
-    """Airbnb asks for a human (CAPTCHA, airlock): a person must pass the check."""
+    """Airbnb asks for a human: a person must pass the check. `seen` is what shows it.
+
+    CAPTCHA is the word by which people look for it, in the log and on the web.
+    """
 
     state = "captcha"
+
+    def __init__(self, seen: str) -> None:
+        super().__init__(f"Airbnb shows a check for humans (CAPTCHA): {seen}")
 
 
 class SiteUnavailable(SiteError):

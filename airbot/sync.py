@@ -57,12 +57,16 @@ class SyncResult:
     troubled: int = 0  # conversations that could not be read, or not whole
     odd: int = 0  # rows of the list that are not understood
 
+    @property
+    def is_news(self) -> bool:
+        return bool(self.changed or self.new_texts)
+
     def __str__(self) -> str:
         troubled = f", {self.troubled} not read whole" if self.troubled else ""
-        odd = f", {_count(self.odd, 'row')} not understood" if self.odd else ""
+        odd = f", {counted(self.odd, 'row')} not understood" if self.odd else ""
         return (
-            f"{_count(self.threads, 'thread')}, {self.changed} changed, "
-            f"{_count(self.new_texts, 'new message')}{troubled}{odd}"
+            f"{counted(self.threads, 'thread')}, {self.changed} changed, "
+            f"{counted(self.new_texts, 'new message')}{troubled}{odd}"
         )
 
 
@@ -310,5 +314,5 @@ def _tell_trouble(trouble: Trouble) -> None:
         )
 
 
-def _count(n: int, noun: str) -> str:
+def counted(n: int, noun: str) -> str:
     return f"{n} {noun}" if n == 1 else f"{n} {noun}s"

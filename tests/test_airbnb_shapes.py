@@ -517,7 +517,7 @@ def test_a_list_of_people_that_is_none_is_named(people: Any) -> None:
     assert row(participants=people).own_role is None
 
 
-@pytest.mark.parametrize("name", [None, 5, ["Marta"], {"first": "Marta"}])
+@pytest.mark.parametrize("name", [None, 5, ["Marta"], {"first": "Marta"}, " "])
 def test_a_name_that_is_no_text_is_the_account_id(name: Any) -> None:
     data = thread_answer(text_item("1", FRIEND))
     edges = data["data"]["threadData"]["participants"]["edges"]

@@ -17,6 +17,7 @@ from test_storage import close_turn
 
 from airbot import __version__
 from airbot import cli
+from airbot.cli.parser import make_parser
 from airbot.exceptions import StorageError
 from airbot.models import Direction
 from airbot.models import Kind
@@ -63,10 +64,7 @@ def guest_writes(storage: Storage, text: str, hours_ago: float = 0, id_: str = "
     """One unanswered guest text, and the turn that it opens."""
     at = utcnow() - timedelta(hours=hours_ago)
     message = Message(id_, "2", "Maya", "guest", Direction.INBOUND, Kind.TEXT, text, at)
-    thread = Thread(THREAD_ID, "Maya", "HOST", True, None, None, None, at, "m", None)
-    storage.readings.take_in(
-        Reading(thread, "1", (message,), True, utcnow()), RULES, utcnow()
-    )
+    is_read(storage, message)
     return storage.turns.newest(THREAD_ID)
 
 
@@ -77,6 +75,13 @@ def all_is_well(storage: Storage) -> None:
     for job in ("sync", "send"):
         storage.session.add_cycle(job, utcnow(), 12, "all done")
     storage.runs.end(number, utcnow())
+
+
+def is_read(storage: Storage, *messages: Message) -> None:
+    at = messages[-1].sent_at
+    thread = Thread(THREAD_ID, "Maya", "HOST", True, None, None, None, at, "m", None)
+    now = utcnow()
+    storage.readings.take_in(Reading(thread, "1", messages, True, now), RULES, now)
 
 
 def reply_in(storage: Storage, status: str, **kwargs):
@@ -131,6 +136,23 @@ def test_what_may_be_done_to_a_reply_in_each_state(
         assert (code, now) == (1, status) and len(err) > len("airbot: ")
     else:
         assert (code, now) == (0, becomes) and becomes in out
+
+
+@pytest.mark.parametrize(
+    ("status", "verb", "said"),
+    [
+        ("failed", "retry", "you said: retry"),
+        ("pending", "cancel", "you cancelled it"),
+        ("uncertain", "resolve --sent", "you said: sent"),
+        ("uncertain", "resolve --not-sent", "you said: not sent"),
+    ],
+)
+def test_what_you_did_to_a_reply_is_said_as_yours(storage, airbot, status, verb, said):
+    reply = reply_in(storage, status)
+    verb, *options = verb.split()
+    airbot("outbox", verb, reply.id[:8], *options)
+    for command in ("outbox", "messages"):
+        assert f": {said}\n" in airbot(command)[1]
 
 
 def test_an_old_reply_is_retried_only_with_old(storage, airbot):
@@ -198,6 +220,40 @@ def test_messages_say_what_became_of_each_text_and_why(storage, airbot):
     guest_writes(storage, "Old one", hours_ago=50, id_="7")
     code, out, _ = airbot("messages")
     assert code == 0 and "Old one" in out and "older than 12 h" in out
+
+
+def test_messages_say_that_you_answered_first(storage, airbot):
+    guest_writes(storage, "Is parking free?")
+    at = utcnow()
+    text = Message("1", "2", "Maya", "guest", Direction.INBOUND, Kind.TEXT, "Hi?", at)
+    answer = Message("2", "1", "Tom", "host", Direction.OUTBOUND, Kind.TEXT, "Yes", at)
+    is_read(storage, text, answer)
+    assert ": you answered first\n" in airbot("messages")[1]
+
+
+def test_messages_show_a_photo_without_a_text_and_that_nobody_was_asked(
+    storage, airbot
+):
+    at = utcnow()
+    is_read(
+        storage,
+        Message("1", "2", "Maya", "guest", Direction.INBOUND, Kind.MEDIA, None, at),
+    )
+    code, out, _ = airbot("messages")
+    assert code == 0 and "Maya: [photo]\n    not asked: no text\n" in out
+
+
+def test_who_has_no_name_is_a_guest_or_a_host_and_no_number(storage, airbot):
+    at, same = utcnow(), "A text that the clock has sent."
+    texts = [
+        ("1", "473829105", "guest", Direction.INBOUND, Kind.TEXT, "Is parking free?"),
+        ("2", "900000002", "cohost", Direction.OUTBOUND, Kind.TEXT, same),
+    ]
+    is_read(storage, *(Message(id_, who, who, *of, at) for id_, who, *of in texts))
+    with storage.db.transaction() as tx:
+        tx.execute("UPDATE messages SET scheduled = 1 WHERE id = '2'")
+    said = airbot("messages")[1]
+    assert "  Guest: Is parking free?\n" in said and f"  Host: {same}\n" in said
 
 
 def test_lists_do_not_let_a_guest_write_to_the_terminal(storage, airbot):
@@ -353,10 +409,29 @@ def test_a_look_names_the_settings_where_there_is_no_database(folder, airbot, co
     assert f"(settings: {folder / 'config.ini'})" in airbot(command)[2]
 
 
-def test_the_first_line_of_the_log_names_the_settings(folder):
-    (folder / ".env").write_text("AIRBNB_BROWSER=/nowhere/chromium\nAPI_PORT=0\n")
+def test_the_first_line_of_the_log_says_who_runs_with_what_and_how(folder):
+    (folder / ".env").write_text(
+        "AIRBNB_BROWSER=/nowhere/chromium\nAPI_PORT=0\n"
+        "AI_WEBHOOK_URL=https://host:hush@ai.example:8443/hush?token=hush\n"
+    )
     first = run_program("--once", "--wait", "0").stderr.splitlines()[0]
-    assert f"airbot {__version__}, settings: {folder / 'config.ini'}" in first
+    assert first.endswith(
+        f" INFO config: airbot {__version__}, settings: {folder / 'config.ini'}, inbox:"
+        " https://www.airbnb.com, AI: https://ai.example:8443, mode: --once"
+    )
+
+
+@pytest.mark.parametrize(
+    ("typed", "mode"),
+    [
+        ("", "daemon"),
+        ("--once --wait 5", "--once"),
+        ("--once --dry-run", "--once --dry-run"),
+        ("reconnect --remote", "reconnect"),
+    ],
+)
+def test_the_mode_is_said_as_it_is_typed(typed, mode):
+    assert cli.mode_of(make_parser().parse_args(typed.split())) == mode
 
 
 def test_wrong_settings_are_all_listed(folder):

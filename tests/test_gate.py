@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import logging
+import time
 from datetime import UTC
 from datetime import datetime
 from datetime import timedelta
 
 import pytest
 
+from airbot.airbnb.pages import check_address
 from airbot.browser import Browser
+from airbot.daemon.gate import PAUSED
 from airbot.daemon.gate import Gate
 from airbot.exceptions import AlreadyRunning
 from airbot.exceptions import ChallengeShown
@@ -21,6 +24,7 @@ from airbot.exceptions import SiteUnavailable
 from airbot.models import Session
 from airbot.models import SessionState
 from airbot.storage import Storage
+from airbot.sync import SyncResult
 
 START = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 MISSING = SiteChanged("the composer [data-testid=messaging-composebar]")
@@ -203,6 +207,82 @@ def test_a_time_that_a_wrong_clock_stored_keeps_nothing_shut(door: Door) -> None
     assert door.run("sync")
 
 
+# What is told of a reading
+
+
+class Readings:
+    """Readings at a gate whose hours are told by a clock of ours."""
+
+    def __init__(self, door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.door = door
+        self.at_s = 0.0
+        monkeypatch.setattr(time, "monotonic", lambda: self.at_s)
+        door.restart()
+
+    def read(self, took_s: float = 0.0, **counts: int) -> None:
+        def job() -> SyncResult:
+            self.at_s += took_s
+            return SyncResult(80, **counts)
+
+        assert self.door.gate.run("sync", job)
+
+
+@pytest.fixture
+def readings(door: Door, monkeypatch: pytest.MonkeyPatch) -> Readings:
+    return Readings(door, monkeypatch)
+
+
+def said(caplog: pytest.LogCaptureFixture, level: int = logging.INFO) -> list[str]:
+    return [r.getMessage() for r in caplog.records if r.levelno == level]
+
+
+def test_a_reading_without_news_is_told_once_and_then_to_who_looks_for_a_fault(
+    readings: Readings, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "airbot.sync")
+    readings.read()
+    (first,) = said(caplog)
+    assert first == "80 threads, 0 changed, 0 new messages (0 ms)"
+    caplog.clear()
+    readings.read()
+    readings.read(changed=1, new_texts=2)
+    assert said(caplog, logging.DEBUG) == [
+        "80 threads, 0 changed, 0 new messages (0 ms)"
+    ]
+    assert said(caplog) == ["80 threads, 1 changed, 2 new messages (0 ms)"]
+
+
+def test_one_line_an_hour_sums_the_readings_up(
+    readings: Readings, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "airbot.sync")
+    readings.read(2.1, changed=2, new_texts=1)
+    readings.read(1.0, changed=1, new_texts=1)
+    readings.at_s = 3599.0
+    readings.read()
+    caplog.clear()
+    for readings.at_s in (3600.0, 3645.0):
+        readings.read()
+    assert said(caplog) == [
+        "3 readings in the last hour, 3 conversations changed, 2 new messages,"
+        " slowest 2.1 s"
+    ]
+
+
+def test_after_a_pause_the_sum_is_of_more_than_an_hour(
+    readings: Readings, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "airbot.sync")
+    readings.read(changed=1, new_texts=1, troubled=1)
+    caplog.clear()
+    readings.at_s = 6 * 3600.0
+    readings.read()
+    assert said(caplog) == [
+        "1 reading in the last 6 hours, 1 conversation changed, 1 new message,"
+        " 1 not read whole, slowest 0.0 s"
+    ]
+
+
 # A site that is not there
 
 
@@ -285,6 +365,17 @@ def test_a_pause_lets_nothing_through_until_a_person_was_there(
     assert "airbot reconnect" in line.getMessage()
     door.storage.session.set_state(SessionState.OK, "a person was there", door.at)
     assert door.run("sync")
+
+
+def test_a_check_for_humans_is_called_a_captcha_in_the_log_and_in_the_status(
+    door: Door, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(ChallengeShown) as met:
+        check_address("https://www.airbnb.com/airlock?id=1", "https://www.airbnb.com")
+    door.meets(met.value)
+    sentence = "Airbnb shows a check for humans (CAPTCHA): airlock page"
+    assert door.session.sentence == sentence
+    assert caplog.messages == [f"{sentence}; {PAUSED}"]
 
 
 def test_what_was_under_way_when_the_pause_came_does_not_end_it(door: Door) -> None:

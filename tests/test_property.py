@@ -694,7 +694,7 @@ class Promises(RuleBasedStateMachine):
             if status == "sent":
                 assert message is not None, "sent, and it does not stand there"
                 changed = row["last_error"] == proof.CHANGED
-                told = row["last_error"] == "a person said: sent"
+                told = row["last_error"] == "you said: sent"
                 assert changed or told or message.text == text
                 assert told or row["site_message_id"] == message.id
             elif status in ("pending", "failed", "cancelled"):
@@ -794,7 +794,7 @@ class Promises(RuleBasedStateMachine):
         elif row["status"] == "superseded":
             assert too_old, f"left out of the longer turn: {said}"
         elif row["status"] == "answered":
-            by_a_person = "a person said: cancel" == row["reply_reason"]
+            by_a_person = "you cancelled it" == row["reply_reason"]
             assert row["reply"] == "failed" or by_a_person, f"nobody answered: {said}"
         else:
             assert row["status"] in ("ignored", "failed"), f"given up: {said}"

@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 
+from airbot.contract.payload import payload
 from airbot.exceptions import StorageError
 from airbot.models import Answered
 from airbot.models import Direction
@@ -169,6 +170,16 @@ def test_a_reading_brings_its_messages_its_mark_and_its_turn(storage: Storage) -
     asked = storage.turns.question(turn)
     assert [text.id for text in asked.texts] == ["1", "3"]
     assert storage.inbox.knows("T1") and not storage.inbox.knows("T2")
+
+
+def test_who_has_no_name_asks_as_guest(storage: Storage) -> None:
+    turn = turn_of(storage, replace(guest("1"), sender=MAYA))
+    question = storage.turns.question(turn)
+    assert payload(question, "http://localhost/x")["sender"] == "Guest"
+    record(storage, guest("1"))
+    assert storage.turns.question(turn).sender == "Maya"
+    record(storage, replace(guest("1"), sender=MAYA))  # his name is not forgotten
+    assert storage.turns.question(turn).sender == "Maya"
 
 
 @pytest.mark.parametrize("when", ["first", "later"])
@@ -333,7 +344,7 @@ def test_a_turn_that_was_closed_meanwhile_is_not_opened_again(storage: Storage) 
     assert not storage.turns.ignore(turn.id, NOW)
     closed = storage.turns.get(turn.id)
     assert closed and closed.status == TurnStatus.TAKEN_OVER
-    assert closed.reason == "someone on the host's side answered"
+    assert closed.reason == "you answered first"
 
 
 def test_a_thread_has_one_open_turn(storage: Storage) -> None:
@@ -404,7 +415,7 @@ def test_a_pending_reply_is_cancelled_with_its_turn(storage: Storage) -> None:
     record(storage, guest("T1-1"), host("2"))
     kept = storage.outbox.get(reply.id)
     assert kept and kept.status == ReplyStatus.CANCELLED
-    assert kept.last_error == "someone on the host's side answered"
+    assert kept.last_error == "you answered first"
 
 
 @pytest.mark.parametrize(

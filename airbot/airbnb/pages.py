@@ -181,7 +181,7 @@ def check_address(url: str, base_url: str) -> None:
     """Challenge? login? Airbnb at all? In this order."""
     parts = urlsplit(url)
     if CHALLENGE_PATH.fullmatch(parts.path):
-        raise ChallengeShown("Airbnb shows a check for humans (airlock page)")
+        raise ChallengeShown("airlock page")
     if LOGIN_PATH.fullmatch(parts.path) or "has_logged_out=" in parts.query:
         raise LoginRequired("Airbnb asks for a login")
     host = (parts.hostname or "").lower()
@@ -192,7 +192,7 @@ def check_address(url: str, base_url: str) -> None:
 def check_marks(marks: dict[str, str | None]) -> None:
     """The same by markup, from the answer of LOOK."""
     if marks["challenge"]:
-        raise ChallengeShown(f"Airbnb shows a check for humans ({marks['challenge']})")
+        raise ChallengeShown(marks["challenge"])
     if marks["login"]:
         raise LoginRequired(f"Airbnb shows a login form ({marks['login']})")
 
@@ -202,7 +202,7 @@ def check_status(status: int | None, what: str, retry_after: str | None = None) 
     if status == 401:
         raise LoginRequired(f"Airbnb asks for a login (HTTP 401, {what})")
     if status == 420:
-        raise ChallengeShown(f"Airbnb asks for a check for humans (HTTP 420, {what})")
+        raise ChallengeShown(f"HTTP 420, {what}")
     if status in (403, 429):
         raise SlowDown(f"HTTP {status} for {what}", retry_after_s(retry_after))
     if status is not None and (status in (408, 425) or status >= 500):
@@ -213,7 +213,7 @@ def check_refused(status: int | None, text: str, what: str) -> None:
     """Has who stands before Airbnb refused it, with a check for humans?"""
     mark = VENDORS if status in REFUSED else VENDORS_FRAME if status == 503 else None
     if mark and mark.search(text):
-        raise ChallengeShown(f"Airbnb shows a check for humans (HTTP {status}, {what})")
+        raise ChallengeShown(f"HTTP {status}, {what}")
 
 
 def check_unauthorized(text: str, what: str) -> None:
@@ -223,7 +223,7 @@ def check_unauthorized(text: str, what: str) -> None:
     if isinstance(body, dict) and "redirect" in body:
         path = urlsplit(target).path if isinstance(target, str) else ""
         if not LOGIN_PATH.fullmatch(path):
-            raise ChallengeShown(f"Airbnb asks for a check for humans ({what})")
+            raise ChallengeShown(what)
     raise LoginRequired(f"Airbnb asks for a login (HTTP 401, {what})")
 
 
@@ -235,7 +235,7 @@ def check_send(status: int | None, text: str, retry_after: str | None) -> None:
     check_refused(status, text, what)
     data = parse(text)
     if is_airlock(data):
-        raise ChallengeShown(f"Airbnb asks for a check for humans ({what})")
+        raise ChallengeShown(what)
     # A 403 that is no JSON is a block of everything, by who stands before Airbnb.
     blocked = status == 403 and not isinstance(data, dict)
     if blocked or status in NOT_ABOUT_THE_MESSAGE:

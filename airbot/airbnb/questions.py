@@ -112,7 +112,7 @@ def checked(answer: Answer, operation: str, base_url: str) -> Any:
         raise SiteUnavailable(f"HTTP 403 for {what}")  # of this question alone
     pages.check_status(answer.status, what, answer.headers.get("retry-after"))
     if pages.is_airlock(data):
-        raise ChallengeShown(f"Airbnb asks for a check for humans ({what})")
+        raise ChallengeShown(what)
     if pages.is_stale(data):
         raise StaleQuestion
     if answer.status >= 400:

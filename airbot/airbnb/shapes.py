@@ -291,7 +291,7 @@ def _participant(person: Json, where: str) -> Participant:
     return Participant(
         text_at(person, "accountId", where),
         text_at(person, "participantRole", where),
-        name if isinstance(name, str) else None,
+        name if isinstance(name, str) and name.strip() else None,
     )
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airbot import __version__
+from airbot.addresses import open_part
 from airbot.cli.parser import make_parser
 from airbot.cli.streams import flush_output
 from airbot.cli.streams import open_streams
@@ -133,12 +134,29 @@ def _config(parsed: argparse.Namespace) -> Config:
     os.umask(UMASK)
     _keep_secrets()
     start_logging(config.logging.level, config.logging.dir)
-    settings = config.source or "no config.ini"
     logger = logging.getLogger("airbot.config")
-    logger.info("airbot %s, settings: %s", __version__, settings)
+    logger.info("%s", _first_line(config, mode_of(parsed)))
     for warning in config.warnings:
         logger.warning("%s", warning)
     return config
+
+
+def _first_line(config: Config, mode: str) -> str:
+    """What a person asks first about a log."""
+    settings = config.source or "no config.ini"
+    inbox, ai = open_part(config.airbnb.base_url), open_part(config.ai.webhook_url)
+    return (
+        f"airbot {__version__}, settings: {settings}, inbox: {inbox}, AI: {ai},"
+        f" mode: {mode}"
+    )
+
+
+def mode_of(parsed: argparse.Namespace) -> str:
+    if parsed.command != "run":
+        return str(parsed.command)
+    if parsed.once:
+        return "--once --dry-run" if parsed.dry_run else "--once"
+    return "daemon"
 
 
 def _keep_secrets() -> None:

@@ -3,6 +3,7 @@
 opening.py  who may, the locks, the database
 parts.py    what is made and joined
 gate.py     whether Airbnb may be asked, and what its troubles mean
+hours.py    what SYNC did, in one line an hour
 once.py     one cycle
 dry_run.py  one reading, on a copy
 service.py  the scheduler, signals, the order of stopping

@@ -19,6 +19,7 @@ from datetime import datetime
 from datetime import timedelta
 
 from airbot.browser import Browser
+from airbot.daemon.hours import Hours
 from airbot.exceptions import AirbotError
 from airbot.exceptions import AlreadyRunning
 from airbot.exceptions import DialogShown
@@ -32,6 +33,7 @@ from airbot.models import utcnow
 from airbot.policy.pace import backoff_s
 from airbot.policy.pace import is_due
 from airbot.storage import Storage
+from airbot.sync import SyncResult
 
 logger = logging.getLogger("airbot.session")
 
@@ -58,6 +60,7 @@ class Gate:
         self._storage = storage
         self._browser = browser
         self._now = now
+        self._hours = Hours()
         self.busy = False  # is a job at work in the browser's thread?
         # Failed in a row, by job: SYNC may go well where SEND does not.
         self._in_a_row: dict[tuple[str, SessionState], int] = defaultdict(int)
@@ -100,7 +103,7 @@ class Gate:
     def _run(self, name: str, job: Callable[[], object]) -> bool:
         started_at, clock = self._now(), time.monotonic()
         self._storage.session.begin_cycle(name, started_at)
-        outcome, failed, again_at = "", True, None
+        done, outcome, failed, again_at = None, "", True, None
         try:
             done = job()
             outcome, failed = str(done), False
@@ -121,8 +124,21 @@ class Gate:
             name, started_at, took_ms, outcome, failed, again_at
         )
         if not failed and not outcome.startswith("0 replies"):
-            logging.getLogger(f"airbot.{name}").info("%s (%d ms)", outcome, took_ms)
+            self._tell(name, done, took_ms)
         return not failed
+
+    def _tell(self, name: str, done: object, took_ms: int) -> None:
+        """What a job did. Readings without news are told by the hour.
+
+        Not so the first one: after a start it says that reading works.
+        """
+        room, level = logging.getLogger(f"airbot.{name}"), logging.INFO
+        if isinstance(done, SyncResult):
+            if not (done.is_news or self._hours.are_new):
+                level = logging.DEBUG
+            if hour := self._hours.add(done, took_ms):
+                room.info("%s", hour)
+        room.log(level, "%s (%d ms)", done, took_ms)
 
     def _wait_alone(self, name: str, e: DialogShown) -> datetime:
         """This job waits; the session is as it was. A person is told once."""

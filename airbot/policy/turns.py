@@ -45,7 +45,7 @@ IGNORED = "ignored"  # the AI said: no reply
 STANDS_STILL = "stands_still"  # our reply to it is being sent, or not proven yet
 CLOSED = "closed"  # failed, expired or cancelled: asked again only with a newer text
 
-ANSWERED_BY_A_PERSON = "someone on the host's side answered"
+ANSWERED_BY_A_PERSON = "you answered first"
 OUT_OF_SIGHT = "earlier messages are out of sight"
 # A text of the host's side that stands in other conversations too.
 IN_DOUBT = "answered by a text of your account; scheduled?"
@@ -153,13 +153,24 @@ def _after_last_answer(case: Case) -> int:
 
 def _decide_without_turn(case: Case, texts: tuple[Message, ...]) -> Decision:
     if not texts:
-        return Decision("no unanswered guest text")
+        return Decision(_why_nothing(case))
     fresh = [text for text in texts if case.standing.get(text.id, FRESH) == FRESH]
     if not fresh:
         return Decision("nothing new since the last turn was closed")
     if not any(_is_young(case, text) for text in fresh):
         return Decision(case.rules.too_old, None, tuple(fresh), TurnStatus.EXPIRED)
     return _open(case, texts)
+
+
+def _why_nothing(case: Case) -> str:
+    above = case.messages[: _after_last_answer(case)]
+    if any(m.is_guest_text and case.standing.get(m.id, FRESH) == FRESH for m in above):
+        return _answered_by(above[-1])
+    return "no unanswered guest text"
+
+
+def _answered_by(answer: Message) -> str:
+    return IN_DOUBT if answer.note == IN_DOUBT else ANSWERED_BY_A_PERSON
 
 
 def _open(
@@ -185,7 +196,7 @@ def _is_young(case: Case, text: Message) -> bool:
 def _decide_with_turn(case: Case, turn: Turn, texts: tuple[Message, ...]) -> Decision:
     listed = tuple(text for text in texts if case.standing.get(text.id) == OPEN)
     if answer := _answer_below(case):
-        reason = IN_DOUBT if answer.note == IN_DOUBT else ANSWERED_BY_A_PERSON
+        reason = _answered_by(answer)
         if not texts:
             return Decision(reason, TurnStatus.TAKEN_OVER)
         return _open(case, texts, TurnStatus.TAKEN_OVER, reason)

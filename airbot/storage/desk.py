@@ -27,7 +27,7 @@ from airbot.storage.moves import turn_from_row
 from airbot.storage.moves import turn_under_way
 from airbot.storage.readings import stands_as
 
-RETRY = "a person said: retry"
+RETRY = "you said: retry"
 DONE = "you said: nothing is to be answered"
 
 
@@ -71,15 +71,15 @@ class Desk:
 
     def cancel_reply(self, id_: str, now: datetime) -> Reply:
         """Take a reply out of the queue."""
-        reason = "a person said: cancel"
+        reason = "you cancelled it"
         to = ReplyStatus.CANCELLED
         return self._settle(id_, verbs.why_not_cancel, to, reason, now)
 
     def resolve_reply(self, id_: str, sent: bool, now: datetime) -> Reply:
         """A person's word about an uncertain reply."""
-        to, reason = ReplyStatus.FAILED, "a person said: not sent"
+        to, reason = ReplyStatus.FAILED, "you said: not sent"
         if sent:
-            to, reason = ReplyStatus.SENT, "a person said: sent"
+            to, reason = ReplyStatus.SENT, "you said: sent"
         return self._settle(id_, verbs.why_not_resolve, to, reason, now)
 
     def retry_turn(

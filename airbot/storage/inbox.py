@@ -31,6 +31,12 @@ RESTING = f"""
           != 'inbound'
       AND {AT_REST}
 """
+# SQL: is message `m` media of a guest's, in one of the `:limit` conversations that were
+# active last? Found through them: no index holds what is no text.
+GUESTS_PHOTOS = """
+    m.direction = 'inbound' AND m.kind = 'media' AND m.thread_id IN
+        (SELECT id FROM threads ORDER BY activity_at DESC LIMIT :limit)
+"""
 PRUNED_AT_ONCE = 20  # threads
 
 
@@ -39,6 +45,18 @@ def persons_answer(m: str) -> str:
     return (
         f"({m}.direction = 'outbound' AND {m}.kind IN ('text', 'media')"
         f" AND NOT {m}.scheduled)"
+    )
+
+
+def shown_name(m: str) -> str:
+    """SQL: who wrote message `m`, as people and the AI are told.
+
+    Where Airbnb shows no name, `sender` is the account's id: "Hello 473829105!" is no
+    greeting.
+    """
+    return (
+        f"IIF({m}.sender != {m}.account_id, {m}.sender,"
+        f" IIF({m}.direction = 'inbound', 'Guest', 'Host'))"
     )
 
 

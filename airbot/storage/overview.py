@@ -27,8 +27,10 @@ from airbot.storage.ai import health_from_row
 from airbot.storage.database import to_text
 from airbot.storage.database import to_time
 from airbot.storage.database import to_time_or_none
+from airbot.storage.inbox import GUESTS_PHOTOS
 from airbot.storage.inbox import not_ours
 from airbot.storage.inbox import persons_answer
+from airbot.storage.inbox import shown_name
 from airbot.storage.moves import UNDER_WAY
 from airbot.storage.moves import reply_from_row
 from airbot.storage.moves import turn_from_row
@@ -218,14 +220,14 @@ class Shown:
         )
 
     def messages(self, limit: int) -> list[MessageLine]:
-        """The newest guest texts, and what became of each and why.
+        """The newest texts and photos of guests, and what became of each and why.
 
         Among them what the clock sent: it was no answer to them.
         """
         guests = "m.direction = 'inbound' AND m.kind = 'text'"
         lines = [
             line
-            for which in (guests, "m.scheduled")
+            for which in (guests, GUESTS_PHOTOS, "m.scheduled")
             for line in self._newest(which, limit)
         ]
         return sorted(lines, key=lambda line: line.sent_at, reverse=True)[:limit]
@@ -233,9 +235,12 @@ class Shown:
     def _newest(self, which: str, limit: int) -> list[MessageLine]:
         rows = self._db.read(
             f"""
-            SELECT m.id, m.thread_id, m.turn_id, m.sender, m.body, m.sent_at,
+            SELECT m.id, m.thread_id, m.turn_id, m.sent_at,
+                   {shown_name("m")} AS sender,
+                   IIF(m.kind = 'media', '[photo]', m.body) AS body,
                    m.scheduled, t.status AS turn_status, t.reason AS turn_reason,
-                   h.reason AS thread_reason, o.id AS outbox_id,
+                   IIF(m.kind = 'media', 'no text', h.reason) AS thread_reason,
+                   o.id AS outbox_id,
                    o.status AS reply_status, o.last_error AS reply_reason
             FROM messages m JOIN threads h ON h.id = m.thread_id
             LEFT JOIN turns t ON t.id = m.turn_id

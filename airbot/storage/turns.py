@@ -26,6 +26,7 @@ from airbot.storage.database import Database
 from airbot.storage.database import Transaction
 from airbot.storage.database import to_text
 from airbot.storage.database import to_time
+from airbot.storage.inbox import shown_name
 from airbot.storage.moves import DUE
 from airbot.storage.moves import due_at
 from airbot.storage.moves import move_turn
@@ -170,7 +171,8 @@ class Turns:
     def question(self, turn: Turn) -> Question:
         """All that the AI is told about a turn."""
         texts = self._db.read(
-            "SELECT * FROM messages WHERE turn_id = :id ORDER BY position",
+            f"SELECT *, {shown_name('m')} AS name FROM messages m"
+            " WHERE turn_id = :id ORDER BY position",
             {"id": turn.id},
         )
         history = self._db.read(
@@ -187,7 +189,7 @@ class Turns:
         )
         return Question(
             turn=turn,
-            sender=texts[-1]["sender"] if texts else "",
+            sender=texts[-1]["name"] if texts else "",
             listing_id=thread["listing_id"],
             stage=thread["stage"],
             description=thread["description"],

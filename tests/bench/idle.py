@@ -15,6 +15,7 @@ from bench.table import figure
 from far_site import Worlds
 
 CYCLES = 100
+LOGGED = "logging__level=DEBUG"  # else a reading without news has no line
 
 
 def measure() -> Iterator[Figure]:
@@ -22,7 +23,7 @@ def measure() -> Iterator[Figure]:
         world = far.World(15)  # type: ignore[attr-defined]
         world.furnish(10)
         started_at = time.monotonic()
-        with daemon(*world.urls(), folder, "sync__interval_sec=1") as process:
+        with daemon(*world.urls(), folder, "sync__interval_sec=1", LOGGED) as process:
             assert process.stdout is not None
             process.stdout.readline()
             took_s = time.monotonic() - started_at

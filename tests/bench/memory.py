@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bench.idle import CYCLES
+from bench.idle import LOGGED
 from bench.idle import cycles
 from bench.processes import tree_mb
 from bench.running import daemon
@@ -36,7 +37,7 @@ def _after_cycles(browser: str) -> float:
     with Worlds() as far, tempfile.TemporaryDirectory() as folder:
         world = far.World(15)  # type: ignore[attr-defined]
         world.furnish(10)
-        settings = ("sync__interval_sec=1", f"airbnb__browser={browser}")
+        settings = ("sync__interval_sec=1", LOGGED, f"airbnb__browser={browser}")
         with daemon(*world.urls(), folder, *settings) as process:
             wait_for(lambda: cycles(Path(folder)) >= CYCLES, 1)
             return tree_mb(process.pid)
