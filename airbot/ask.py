@@ -64,7 +64,8 @@ class Asker:
         site_now = self._storage.session.site_now(now)
         if site_now is None:
             return False  # how old a turn is, is not known until the next reading
-        tell_expired(self._storage, now, site_now, self._rules)
+        if missed := self._storage.turns.expire(now, site_now, self._rules):
+            logger.error("%s", self._rules.missed(missed))
         self._note_silent(now)
         turn = self._claim(now)
         if turn is None:
@@ -161,16 +162,4 @@ class Asker:
     def _tell_closed(self, e: AIError, news: bool) -> None:
         """All turns wait for the same thing: it is said once."""
         level = logging.ERROR if news else logging.DEBUG
-        minutes = PROBE_EVERY.total_seconds() / 60
-        logger.log(level, "%s; nobody is asked, but one every %.0f minute", e, minutes)
-
-
-def tell_expired(
-    storage: Storage, now: datetime, site_now: datetime, rules: Rules
-) -> None:
-    """Close the turns that nobody answered in time; after an outage, in one line."""
-    if expired := storage.turns.expire(now, site_now, rules):
-        count = "1 guest was" if expired == 1 else f"{expired} guests were"
-        logger.error(
-            "%s not answered in time (%s): see airbot status", count, rules.too_old
-        )
+        logger.log(level, "%s; all turns wait, and one is asked once a minute", e)

@@ -147,6 +147,7 @@ class Syncer:
             page = self._site.ask_inbox()
         self._check_account(page.account_id)
         self._check_clock(page)
+        self._close_missed(page.site_time)
         yield page
         for _ in range(MAX_PAGES):
             if page.next_cursor is None:
@@ -163,6 +164,11 @@ class Syncer:
             self._storage.session.set_account(account_id)
         elif known != account_id:
             raise LoginRequired("the browser is logged in as another Airbnb account")
+
+    def _close_missed(self, site_now: datetime) -> None:
+        """After an outage in one line, before the conversations are read one by one."""
+        if missed := self._storage.turns.expire(self._now(), site_now, self._rules):
+            logger.error("%s", self._rules.missed(missed))
 
     def _check_clock(self, page: InboxPage) -> None:
         session = self._storage.session

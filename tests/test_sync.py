@@ -124,6 +124,23 @@ def test_an_empty_inbox_is_fine(inbox: Inbox) -> None:
     assert str(inbox.syncer.run()) == "0 threads, 0 changed, 0 new messages"
 
 
+def test_who_was_missed_in_an_outage_is_told_in_one_line(
+    inbox: Inbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    threads = [inbox.guest(name) for name in ("Maya", "Noor", "Kenji")]
+    inbox.syncer.run()
+    inbox.clock.advance(13 * 3600)
+    inbox.restart()
+    for thread in threads:
+        inbox.site.guest_writes(thread, "Hello?")
+    inbox.syncer.run()
+    errors = [r.message for r in caplog.records if r.levelname == "ERROR"]
+    assert errors == [
+        "3 guests were not answered in time (older than 12 h): see airbot status"
+    ]
+    assert [inbox.turns(thread) for thread in threads] == [["expired", "new"]] * 3
+
+
 # The following runs
 
 

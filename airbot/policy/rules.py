@@ -39,6 +39,11 @@ class Rules:
     def is_too_old(self, at: datetime, now: datetime) -> bool:
         return now - at > self.max_age
 
+    def missed(self, guests: int) -> str:
+        """What is said of guests whom nobody answered in time."""
+        who = "1 guest was" if guests == 1 else f"{guests} guests were"
+        return f"{who} not answered in time ({self.too_old}): see airbot status"
+
     @property
     def too_old(self) -> str:
         """The reason in words."""
