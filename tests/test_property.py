@@ -96,7 +96,7 @@ class Mishap:
         return step == self.step and when == ("after" if self.late else "before")
 
 
-VERBS = ("retry", "cancel", "resolve", "ask again")
+VERBS = ("retry", "cancel", "resolve", "ask again", "done")
 PEOPLE = ("guest", "host", "scheduled", "callback", "edit", "unsend", *VERBS)
 SICK: tuple[dict[str, Any], ...] = (
     {},
@@ -232,6 +232,7 @@ class Promises(RuleBasedStateMachine):
         self.loads: list[tuple[datetime, bool, set[str]]] = []
         self.last_look: dict[str, tuple[datetime, list[Message]]] = {}
         self.seen: set[str] = set()  # the messages that any answer has shown
+        self.wanted_old: set[str] = set()  # texts that a person wants answered
         self.last_pressed = ""
         self.ours: dict[str, str] = {}  # a message of ours on the site: its reply
         self.held: list[tuple[float, Thread, str]] = []  # posts that land late
@@ -415,7 +416,11 @@ class Promises(RuleBasedStateMachine):
         if self.how == "refuse":
             raise AIError("the AI answered HTTP 400", permanent=True)
         if self.how == "fail":
-            raise AIError("the AI answered HTTP 503")
+            raise AIError("the AI answered HTTP 503", reached=True)
+        if self.how == "closed":
+            raise AIError("the AI answered HTTP 401", reached=True, closed=True)
+        if self.how == "blank":
+            return AIAnswer("reply", " ")
         if self.how == "calls back first":
             self._call_back(0, "reply")
             return AIAnswer("reply", self._say(turn.id))
@@ -458,7 +463,8 @@ class Promises(RuleBasedStateMachine):
     @rule(
         mishap=mishaps,
         how=st.sampled_from(
-            "reply reply taken ignore refuse fail".split() + ["calls back first"]
+            "reply reply taken ignore refuse fail closed blank".split()
+            + ["calls back first"]
         ),
     )
     def ask(self, mishap: Mishap | None, how: str) -> None:
@@ -575,6 +581,8 @@ class Promises(RuleBasedStateMachine):
             elif verb == "retry":
                 desk.retry_reply(row["id"], oldest, False, now)
                 self.presses[text].clear()
+            elif verb == "done":
+                desk.done(row["id"], None, now)
             elif row["turn_id"]:
                 desk.retry_turn(row["turn_id"], oldest, now)
 
@@ -582,15 +590,29 @@ class Promises(RuleBasedStateMachine):
     def a_person_decides(self, number: int, verb: str) -> None:
         self._verb(number, verb)
 
-    @rule(number=numbers, mishap=mishaps)
-    def a_person_asks_again(self, number: int, mishap: Mishap | None) -> None:
+    @rule(number=numbers, mishap=mishaps, old=st.booleans())
+    def a_person_asks_again(
+        self, number: int, mishap: Mishap | None, old: bool
+    ) -> None:
         turns = self.storage.db.read("SELECT id FROM turns ORDER BY rowid")
         if turns:
             oldest = self.clock() - timedelta(seconds=MAX_AGE_S)
             turn_id = turns[-1 - number % len(turns)]["id"]
             with suppress(VerbRefused):
-                self.storage.desk.retry_turn(turn_id, oldest, self.clock())
+                self.storage.desk.retry_turn(turn_id, oldest, self.clock(), old)
+                if old:
+                    self.wanted_old.update(self._texts_of(turn_id))
         self._run(self.syncer.run, mishap)
+
+    def _texts_of(self, turn_id: str) -> set[str]:
+        sql = "SELECT id FROM messages WHERE turn_id = :id"
+        return {row["id"] for row in self.storage.db.read(sql, {"id": turn_id})}
+
+    @rule(number=numbers)
+    def a_person_says_done(self, number: int) -> None:
+        thread = self.threads[number % 2]
+        with suppress(VerbRefused):
+            self.storage.desk.done("", thread.id, self.clock())
 
     @rule(out=st.booleans())
     def logged_out(self, out: bool) -> None:
@@ -646,6 +668,8 @@ class Promises(RuleBasedStateMachine):
 
     def _is_young(self, text: str, thread_id: str) -> None:
         now, messages = self.last_look[thread_id]
+        if self.wanted_old & set(self.covers[text]):
+            return  # a person wants it answered, however old
         asked = [m for m in messages if m.id in self.covers[text]]
         newest = max(m.created_at_ms for m in asked) / 1000
         assert now.timestamp() - newest <= MAX_AGE_S, "it is too old to be sent"
@@ -755,7 +779,7 @@ class Promises(RuleBasedStateMachine):
                 WHERE status IN ('pending', 'processing')
                     OR status = 'uncertain' AND NOT parked
             UNION ALL SELECT id, status, reason, next_attempt_at FROM turns
-                WHERE status IN ('new', 'asked')
+                WHERE status IN ('new', 'asked') AND reason NOT LIKE '%asked no more'
             """)
         return [dict(row) for row in rows]
 
@@ -796,6 +820,8 @@ class Promises(RuleBasedStateMachine):
         elif row["status"] == "answered":
             by_a_person = "you cancelled it" == row["reply_reason"]
             assert row["reply"] == "failed" or by_a_person, f"nobody answered: {said}"
+        elif row["status"] == "asked":
+            assert row["reason"].endswith("asked no more"), f"given up: {said}"
         else:
             assert row["status"] in ("ignored", "failed"), f"given up: {said}"
 
