@@ -496,6 +496,13 @@ class Promises(RuleBasedStateMachine):
     def a_night_passes(self, hours: int) -> None:
         self._advance(hours * 3600)
 
+    @rule(seconds=st.sampled_from([-3 * 3600, -60, 310, 3 * 3600, 2 * 365 * 86_400]))
+    def our_clock_is_moved(self, seconds: int) -> None:
+        self.clock.jump(seconds)
+
+    def _site_now(self) -> datetime:
+        return datetime.fromtimestamp(self.site.now(), UTC)
+
     @rule(mishap=mishaps)
     def settling_passes(self, mishap: Mishap | None) -> None:
         self._advance(SETTLE_S + 1)
@@ -570,7 +577,7 @@ class Promises(RuleBasedStateMachine):
             return
         row = rows[-1 - number % len(rows)]
         desk, now, text = self.storage.desk, self.clock(), row["message"]
-        oldest = now - timedelta(seconds=MAX_AGE_S)
+        oldest = self._site_now() - timedelta(seconds=MAX_AGE_S)
         if any(text == held for _, _, held in self.held):
             return  # who looks now, is wrong a minute later
         with suppress(VerbRefused):
@@ -596,7 +603,7 @@ class Promises(RuleBasedStateMachine):
     ) -> None:
         turns = self.storage.db.read("SELECT id FROM turns ORDER BY rowid")
         if turns:
-            oldest = self.clock() - timedelta(seconds=MAX_AGE_S)
+            oldest = self._site_now() - timedelta(seconds=MAX_AGE_S)
             turn_id = turns[-1 - number % len(turns)]["id"]
             with suppress(VerbRefused):
                 self.storage.desk.retry_turn(turn_id, oldest, self.clock(), old)
@@ -628,11 +635,11 @@ class Promises(RuleBasedStateMachine):
         (thread,) = (t for t in self.threads if t.id == reading.thread.id)
         newest = self.site.messages(thread)[-1].id
         whole = reading.complete and not reading.sending and newest in reading.ids
-        self.loads.append((self.clock(), whole, set(reading.ids)))
+        self.loads.append((self._site_now(), whole, set(reading.ids)))
 
     def shown(self, thread: Thread, reading: Reading) -> None:
         self.seen.update(reading.ids)
-        self.last_look[thread.id] = (self.clock(), list(self.site.messages(thread)))
+        self.last_look[thread.id] = (self._site_now(), list(self.site.messages(thread)))
 
     def pressed(self, text: str, thread_id: str) -> None:
         self.last_pressed, before = text, self.presses[text]
@@ -644,7 +651,7 @@ class Promises(RuleBasedStateMachine):
         trouble = self.site.trouble
         counts = trouble.send_times is None or trouble.send_times > 0
         met = str(trouble.send) if counts else None
-        before.append((self.clock(), met, len(self.loads)))
+        before.append((self._site_now(), met, len(self.loads)))
 
     def _is_proven_absent(
         self, text: str, at: datetime, met: str | None, loads: int
