@@ -18,6 +18,7 @@ from test_storage import reading
 
 from airbot import cli
 from airbot.cli import here
+from airbot.cli.show import clock
 from airbot.locks import database_lock
 from airbot.models import AITrouble
 from airbot.models import SessionState
@@ -215,6 +216,17 @@ def test_an_ai_that_is_not_reached_is_said_until_it_answers(running: Place) -> N
     assert why in line and line.endswith("last answer 5 minutes ago")
     running.storage.ai.answered(utcnow())
     assert running.status()[0] == 0
+
+
+def test_when_an_ai_that_is_not_reached_is_tried_again_is_said(running: Place) -> None:
+    running.guest_writes(5)
+    storage, now = running.storage, utcnow()
+    turn = storage.turns.claim_next(now, now + timedelta(minutes=5))
+    assert turn
+    storage.ai.failed(AITrouble.UNREACHED, "no connection", now)
+    at = now + timedelta(minutes=3)
+    storage.turns.ask_again(turn, "no connection", at, False, now)
+    assert f"next try {clock(at)}" in running.line("AI")
 
 
 def test_an_ai_that_takes_questions_and_gives_no_answer_is_said(running: Place) -> None:

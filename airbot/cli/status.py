@@ -125,7 +125,7 @@ def _program(program: Program, now: datetime) -> str:
         return f"running{once} since {since}, {about}{aside}"
     if program.mode == "once" and program.counts:
         gap = f", every {_span(program.usual_gap)}" if program.usual_gap else ""
-        return f"not running now; by --once{gap}, last until {since}, {about}"
+        return f"not running now; by --once{gap}, last at {since}, {about}"
     return f"not running since {since}, {about}"
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field
+from dataclasses import replace
 from datetime import datetime
 from datetime import timedelta
 
@@ -124,19 +125,30 @@ class Shown:
     def overview(self, now: datetime) -> Overview:
         (row,) = self._db.read("SELECT * FROM session")
         session = session_from_row(row)
-        (ai,) = self._db.read("SELECT * FROM ai")
         runs = self._db.read("SELECT * FROM runs ORDER BY number DESC")
         waiting = tuple(self.waiting(session, now))
         return Overview(
             session=session,
             cycles=self._cycles(),
-            ai=health_from_row(ai),
+            ai=self._ai(),
             runs=tuple(run_from_row(run) for run in runs),
             turns=self._counts("turns"),
             replies=self.reply_counts(),
             waiting=waiting,
             longest=self._longest(waiting),
         )
+
+    def _ai(self) -> AIHealth:
+        """The next try is that of all turns, or else of the one that is due first."""
+        (row,) = self._db.read("SELECT * FROM ai")
+        health = health_from_row(row)
+        if health.failing_since is None or health.next_try_at is not None:
+            return health
+        (due,) = self._db.read("""
+            SELECT MIN(next_attempt_at) AS at FROM turns
+            WHERE status IN ('new', 'asked') AND asked_at IS NULL
+            """)
+        return replace(health, next_try_at=to_time_or_none(due["at"]))
 
     def _longest(self, waiting: Iterable[Waiting]) -> Waits | None:
         rows = self._db.read(f"""
