@@ -105,6 +105,8 @@ def site(request: pytest.FixtureRequest) -> Iterator[AirbnbSite]:
     site = AirbnbSite()
     if request.node.get_closest_marker("browser"):
         site.start()
+    else:
+        site._server.server_close()  # who comes nevertheless is refused, and not kept
     yield site
     for thread in site.world.threads.values():
         WRITTEN.update(m.text for m in site.messages(thread) if m.text)
