@@ -60,8 +60,6 @@ pytestmark = pytest.mark.browser
 
 REPLY = "Yes, parking is free.\nSee you soon!"
 WAIT_S = 130  # settle_sec, and what is shown late
-PAGE_TIMEOUT_S = verbs.PAGE_TIMEOUT_S
-JOB_DEADLINE_S = verbs.JOB_DEADLINE_S
 
 CLAIM = "between claim and first reading"
 TYPING = "before typing"
@@ -192,6 +190,7 @@ class Scene:
     ) -> None:
         self.desk, self.browser, self.patch, self.gate = desk, browser, patch, gate
         self.site = desk.site
+        self.patience = (verbs.PAGE_TIMEOUT_S, verbs.JOB_DEADLINE_S)
         self.run_job = Gate(desk.storage, KeptOpen(), desk.clock).run
 
     def send(self) -> None:
@@ -211,8 +210,9 @@ class Scene:
         self.site.clear_trouble()
         self.site.hide(self.desk.thread, hidden=False)
         self.gate.set()
-        self.patch.setattr(verbs, "PAGE_TIMEOUT_S", PAGE_TIMEOUT_S)
-        self.patch.setattr(verbs, "JOB_DEADLINE_S", JOB_DEADLINE_S)
+        page_s, job_s = self.patience
+        self.patch.setattr(verbs, "PAGE_TIMEOUT_S", page_s)
+        self.patch.setattr(verbs, "JOB_DEADLINE_S", job_s)
         ok, now = SessionState.OK, self.desk.clock()
         self.desk.storage.session.set_state(ok, "a person was there", now)
         self.desk.storage.session.end_waits()
