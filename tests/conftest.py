@@ -22,6 +22,7 @@ from fakes import FakeAirbnb
 
 from airbot.addresses import is_loopback
 from airbot.airbnb import Airbnb
+from airbot.airbnb import site as verbs
 from airbot.browser import Browser
 from airbot.config import Config
 from airbot.logs import LineFormatter
@@ -78,6 +79,16 @@ def nothing_leaves_the_machine() -> Iterator[None]:
     socket.socket.connect = connect  # type: ignore[method-assign]
 
 
+@pytest.fixture(autouse=True, scope="session")
+def a_machine_may_stand_still() -> Iterator[None]:
+    """No answer is late by itself: a test that is about time sets its own limits."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(verbs, "PAGE_TIMEOUT_S", 90.0)
+        patch.setattr(verbs, "ANSWER_TIMEOUT_S", 90.0)
+        patch.setattr(verbs, "JOB_DEADLINE_S", 200.0)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ENVIRONMENT:
@@ -105,6 +116,8 @@ def site(request: pytest.FixtureRequest) -> Iterator[AirbnbSite]:
     site = AirbnbSite()
     if request.node.get_closest_marker("browser"):
         site.start()
+    else:
+        site._server.server_close()  # who comes nevertheless is refused, and not kept
     yield site
     for thread in site.world.threads.values():
         WRITTEN.update(m.text for m in site.messages(thread) if m.text)

@@ -38,15 +38,7 @@ ROOMS: dict[str, type] = {
 }
 # After one step is before the next: only where another thread or the browser is at
 # work in between do both sides differ.
-BEFORE = (
-    "site.open_inbox",
-    "readings.take_in",
-    "ai.ask",
-    "outbox.enqueue",
-    "outbox.claim_next",
-    "tab.click",
-    "outbox.conclude",
-)
+BEFORE = ("site.open_inbox", "outbox.conclude")
 AFTER = (
     "browser._start",
     "tab.load",
@@ -67,7 +59,6 @@ AFTER = (
     "outbox.recover",
     "outbox.claim_next",
     "site.open_thread",
-    "tab.type_text",
     "site.type_reply",
     "site.check_typed",
     "outbox.start_press",
@@ -86,7 +77,6 @@ POINTS = (
 # Deaths after which Send may have been pressed.
 BOUNDARY = DURING + (
     "after:outbox.start_press",
-    "before:tab.click",
     "after:site.press_send",
     "after:outbox.press_seen",
     "before:outbox.conclude",

@@ -16,6 +16,8 @@ import crash
 import shifted
 
 from airbot import cli
+from airbot.daemon import reconnect
+from airbot.daemon import watch
 from airbot.daemon.dry_run import run_dry
 from airbot.daemon.once import run_once
 from airbot.daemon.parts import Parts
@@ -25,6 +27,10 @@ from airbot.daemon.service import Daemon
 from airbot.logs import start_logging
 from airbot.sandbox.demo import LOOPBACK_ONLY
 from airbot.sandbox.demo import sandbox_config
+
+# Looks that a person waits for, and a test need not.
+reconnect.LOOK_EVERY_S = 0.3
+watch.ROUND_S = 1.0
 
 
 def _serving(parts: Parts) -> None:

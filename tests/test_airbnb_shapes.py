@@ -29,6 +29,7 @@ from airbot.browser import Exchange
 from airbot.exceptions import ChallengeShown
 from airbot.exceptions import LoginRequired
 from airbot.exceptions import SiteChanged
+from airbot.exceptions import SiteError
 from airbot.exceptions import SiteUnavailable
 from airbot.exceptions import SlowDown
 from airbot.exceptions import ThreadNotShown
@@ -1101,6 +1102,58 @@ def test_a_refusal_is_a_4xx_or_errors_in_the_sites_words(
 ) -> None:
     sentence = pages.refusal(status, body)
     assert sentence is None if said is None else said in (sentence or "")
+
+
+AIRLOCK = {
+    "error_code": 420,
+    "client_error_info": {
+        "airlock": {"id": 1, "friction_data": [{"name": "captcha"}]},
+    },
+}
+VENDOR = "captcha-delivery.com"
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "error"),
+    [
+        (403, "<h1>Access Denied</h1>", SlowDown),
+        (403, f'<script src="https://{VENDOR}/c.js"></script>', ChallengeShown),
+        (403, {"url": f"https://geo.{VENDOR}/captcha/?cid=x"}, ChallengeShown),
+        (400, AIRLOCK, ChallengeShown),
+        (403, AIRLOCK, ChallengeShown),
+        (200, AIRLOCK, ChallengeShown),
+        (420, AIRLOCK, ChallengeShown),
+        (401, {"errors": [{"message": "Unauthorized"}]}, LoginRequired),
+        (401, "<h1>x</h1>", LoginRequired),
+        (429, {"errors": [{"message": "Request failed"}]}, SlowDown),
+        (408, "<html>", SiteUnavailable),
+    ],
+)
+def test_an_answer_about_the_session_is_no_refusal_of_the_message(
+    status: int, said: str | Json, error: type[SiteError]
+) -> None:
+    text = said if isinstance(said, str) else json.dumps(said)
+    with pytest.raises(SiteError) as raised:
+        pages.check_send(status, text, "17")
+    assert type(raised.value) is error
+    if isinstance(raised.value, SiteUnavailable):
+        assert raised.value.retry_after_s == 17
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (400, '{"errors": [{"message": "No contact info"}]}'),
+        (403, '{"errors": [{"message": "No contact info"}]}'),
+        (500, "<html>"),
+        (200, '{"data": {}}'),
+        (None, ""),
+    ],
+)
+def test_an_answer_about_the_message_says_nothing_of_the_session(
+    status: int | None, said: str
+) -> None:
+    pages.check_send(status, said, None)
 
 
 # Whatever the site does, we say which part we missed

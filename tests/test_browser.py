@@ -264,7 +264,7 @@ def workers(browser: Browser) -> int:
         return int(browser.tab.probe(WORKERS))
 
 
-@pytest.mark.parametrize("kind", ["stale", "frozen", "sends", "forward"])
+@pytest.mark.parametrize("kind", ["stale", "sends"])
 def test_no_worker_of_a_former_life_answers_or_sends(
     make_browser: Callable[..., Browser], site: AirbnbSite, kind: str
 ) -> None:
@@ -426,9 +426,7 @@ def test_a_chromium_that_a_person_runs_on_the_profile_is_left_alone(
     assert add(browser) == 2
 
 
-@pytest.mark.parametrize(
-    "damaged", ["[{", "{}", "7", '["x"]', '[{"name": "a", "expires": -1}]']
-)
+@pytest.mark.parametrize("damaged", ["[{", '["x"]', '[{"name": "a", "expires": -1}]'])
 def test_a_damaged_cookie_file_is_no_reason_to_stop(
     make_browser: Callable[..., Browser], damaged: str
 ) -> None:

@@ -131,17 +131,16 @@ def test_the_port_is_the_one_that_was_asked_for(demo: Callable[..., Demo]) -> No
     assert demo("--port", str(port)).read_until(" is up:").strip().endswith(f":{port}")
 
 
-def test_a_port_in_use_is_said_in_a_sentence(
-    demo: Callable[..., Demo], site: AirbnbSite
-) -> None:
-    running = demo("--port", str(urlsplit(site.url).port))
-    _, errors = running.process.communicate(timeout=20)
+def test_a_port_in_use_is_said_in_a_sentence(demo: Callable[..., Demo]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        running = demo("--port", str(other.getsockname()[1]))
+        _, errors = running.process.communicate(timeout=PATIENCE_S)
     assert "cannot be had: Address already in use" in errors and "Trace" not in errors
     assert running.process.returncode == 1 and os.listdir(running.folder) == []
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("after_s", [0.0, 0.4, 0.8, 1.6])
+@pytest.mark.parametrize("after_s", [0.0, 0.8])
 def test_ctrl_c_at_any_moment_ends_it_well(
     demo: Callable[..., Demo], after_s: float
 ) -> None:

@@ -107,9 +107,17 @@ def test_a_dialog_over_one_conversation_alone_keeps_no_other_waiting(
 # One that opens after the typing has begun is this reply's
 
 
-@pytest.mark.parametrize("box", ["textarea", "contenteditable"])
-@pytest.mark.parametrize("after_chars", [1, 12, len(REPLY)])
-@pytest.mark.parametrize("kind", ["dialog", "overlay"])
+@pytest.mark.parametrize(
+    ("kind", "after_chars", "box"),
+    [
+        ("dialog", 1, "textarea"),
+        ("overlay", 1, "contenteditable"),
+        ("overlay", 12, "textarea"),
+        ("dialog", 12, "contenteditable"),
+        ("dialog", len(REPLY), "textarea"),
+        ("overlay", len(REPLY), "contenteditable"),
+    ],
+)
 def test_a_dialog_that_opens_meanwhile_is_counted_and_leaves_no_draft(
     desk: Desk, browser: Browser, kind: str, after_chars: int, box: str
 ) -> None:
@@ -125,8 +133,15 @@ def test_a_dialog_that_opens_meanwhile_is_counted_and_leaves_no_draft(
     assert desk.posted() == [REPLY]
 
 
-@pytest.mark.parametrize("covered", [False, True])
-@pytest.mark.parametrize("kind", ["dialog", "overlay", "coachmark"])
+@pytest.mark.parametrize(
+    ("kind", "covered"),
+    [
+        ("dialog", False),
+        ("overlay", False),
+        ("overlay", True),
+        ("coachmark", True),
+    ],
+)
 def test_what_opens_at_the_press_itself_hears_nothing_of_it(
     desk: Desk, browser: Browser, kind: str, covered: bool
 ) -> None:
@@ -143,8 +158,17 @@ def test_what_opens_at_the_press_itself_hears_nothing_of_it(
 # Hints, other boxes and a new composer are no reason to give up
 
 
-@pytest.mark.parametrize("box", ["textarea", "contenteditable"])
-@pytest.mark.parametrize("kind", ["coachmark", "search", "toast", "kept", "lost"])
+@pytest.mark.parametrize(
+    ("kind", "box"),
+    [
+        ("coachmark", "textarea"),
+        ("search", "contenteditable"),
+        ("toast", "textarea"),
+        ("kept", "textarea"),
+        ("kept", "contenteditable"),
+        ("lost", "contenteditable"),
+    ],
+)
 def test_what_takes_the_focus_once_gets_no_key_and_the_text_goes_out_whole(
     desk: Desk, browser: Browser, kind: str, box: str
 ) -> None:
@@ -275,8 +299,10 @@ def test_what_is_not_in_the_way_keeps_no_reply_back(
 # Which box, and which button
 
 
-@pytest.mark.parametrize("box", ["textarea", "contenteditable", "wrapped"])
-@pytest.mark.parametrize("hidden", ["before", "after"])
+@pytest.mark.parametrize(
+    ("hidden", "box"),
+    [("before", "textarea"), ("after", "contenteditable"), ("before", "wrapped")],
+)
 def test_a_second_box_that_nobody_sees_is_not_typed_into(
     desk: Desk, hidden: str, box: str
 ) -> None:
@@ -287,11 +313,13 @@ def test_a_second_box_that_nobody_sees_is_not_typed_into(
 
 
 @pytest.mark.parametrize(
-    "style",
-    ["opacity: 0; position: absolute", "position: absolute; left: -9999px"],
-    ids=["see-through", "beyond the edge"],
+    ("what", "style"),
+    [
+        (".editor", "opacity: 0; position: absolute"),
+        (".composer button", "position: absolute; left: -9999px"),
+    ],
+    ids=["a see-through box", "a button beyond the edge"],
 )
-@pytest.mark.parametrize("what", [".editor", ".composer button"])
 def test_nor_is_one_that_is_hidden_in_another_way(
     desk: Desk, browser: Browser, what: str, style: str
 ) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from airbot.airbnb import Airbnb
+from airbot.airbnb import loading
 from airbot.airbnb import site as verbs
 from airbot.browser import Browser
 from airbot.exceptions import ChallengeShown
@@ -139,6 +140,7 @@ def bare() -> Iterator[Bare]:
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(verbs, "PAGE_TIMEOUT_S", 3.0)
+    monkeypatch.setattr(loading, "LOOK_EVERY_S", 0.05)
 
 
 def meets(browser: Browser, url: str) -> SiteError:
@@ -153,22 +155,16 @@ def meets(browser: Browser, url: str) -> SiteError:
 @pytest.mark.parametrize("status", ["200 OK", "403 Forbidden"])
 @pytest.mark.parametrize("kind", CHALLENGES)
 def test_a_check_for_humans_is_one_whatever_its_status(
-    bare: Bare,
-    browser: Browser,
-    monkeypatch: pytest.MonkeyPatch,
-    kind: str,
-    status: str,
+    bare: Bare, browser: Browser, kind: str, status: str
 ) -> None:
-    monkeypatch.setattr(verbs, "PAGE_TIMEOUT_S", 0.5)
     bare.status, bare.page = status, WORDS + CHALLENGES[kind]
     assert isinstance(meets(browser, bare.url), ChallengeShown)
 
 
 @pytest.mark.parametrize("kind", LOGINS)
 def test_a_login_form_at_the_inboxs_own_address_is_a_login(
-    bare: Bare, browser: Browser, monkeypatch: pytest.MonkeyPatch, kind: str
+    bare: Bare, browser: Browser, kind: str
 ) -> None:
-    monkeypatch.setattr(verbs, "PAGE_TIMEOUT_S", 0.5)
     bare.page = WORDS + LOGINS[kind]
     assert isinstance(meets(browser, bare.url), LoginRequired)
 
