@@ -382,7 +382,8 @@ def malformed_calls(target: Target, many: int) -> None:
 
 
 def check_harm(target: Target, files: int, memory_mb: float) -> None:
-    assert target.rows() == (0, 0, "new")
+    # Asked again, where an answer to it could not be typed.
+    assert target.rows() in ((0, 0, "new"), (0, 0, "asked"))
     assert target.memory_mb() - memory_mb < GROWTH_MB
     limit = time.monotonic() + 5
     while target.open_files() > files + 2 and time.monotonic() < limit:

@@ -136,17 +136,18 @@ class Turns:
         Each is counted, and due again at once until there were `most` such rounds;
         then it is asked no more, and an answer is taken still.
         """
+        due = f"""
+            SELECT * FROM turns WHERE status = 'asked' AND taken_as NOTNULL
+                AND asked_at NOTNULL AND {DUE} AND id NOT IN {IN_HAND}
+            """
+        params = {
+            **due_at(now, max(SLOWEST, longest)),
+            "in_hand": json.dumps(list(in_hand)),
+        }
+        if not self._db.read(due, params):
+            return []
         with self._db.transaction() as tx:
-            rows = tx.execute(
-                f"""
-                SELECT * FROM turns WHERE status = 'asked' AND taken_as NOTNULL
-                    AND asked_at NOTNULL AND {DUE} AND id NOT IN {IN_HAND}
-                """,
-                {
-                    **due_at(now, max(SLOWEST, longest)),
-                    "in_hand": json.dumps(list(in_hand)),
-                },
-            )
+            rows = tx.execute(due, params)
             return [_silent(tx, turn_from_row(row), longest, most, now) for row in rows]
 
     def waits_for_answer(self, until: datetime) -> bool:
