@@ -82,6 +82,13 @@ BOUNDARY = DURING + (
     "before:outbox.conclude",
     "after:outbox.conclude",
 )
+# And where a text, a question or an answer changes hands.
+HANDOVERS = (
+    "after:readings.take_in",
+    "after:turns.claim_next",
+    "after:outbox.enqueue",
+    "after:outbox.claim_next",
+)
 
 
 def is_first(point: str) -> bool:

@@ -4,7 +4,7 @@ A chain of lives: each life of a real daemon meets a new guest and is killed wit
 SIGKILL at its point, most of them while they clear up after the life before.
 The last life runs on until everything is settled; then the guests' threads are counted.
 
-    pytest -m crash            at least 200 kills at random moments
+    pytest -m crash            at every named point, and at 200 random moments
 """
 
 from __future__ import annotations
@@ -134,15 +134,27 @@ def _print_table(stands: dict[str, list[str]]) -> None:
         print(f"{point:45} {len(texts)}")
 
 
-@pytest.mark.browser
-def test_killed_at_every_named_point_every_guest_is_answered_exactly_once(tmp_path):
-    points = list(crash.POINTS)
-    random.Random(7).shuffle(points)
-    points.sort(key=crash.is_first, reverse=True)
-    stands = _run_chains(tmp_path, points)
+def _killed_at(tmp_path: Path, points: tuple[str, ...]) -> None:
+    order = list(points)
+    random.Random(7).shuffle(order)
+    order.sort(key=crash.is_first, reverse=True)
+    stands = _run_chains(tmp_path, order)
     _print_table(stands)
     wrong = {point: len(texts) for point, texts in stands.items() if len(texts) != 1}
     assert not wrong
+
+
+@pytest.mark.browser
+def test_killed_around_the_press_and_at_each_handover_every_guest_is_answered_once(
+    tmp_path,
+):
+    _killed_at(tmp_path, crash.BOUNDARY + crash.HANDOVERS)
+
+
+@pytest.mark.crash
+@pytest.mark.browser
+def test_killed_at_every_named_point_every_guest_is_answered_exactly_once(tmp_path):
+    _killed_at(tmp_path, crash.POINTS)
 
 
 @pytest.mark.crash
