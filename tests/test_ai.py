@@ -484,6 +484,7 @@ def test_a_refusal_is_for_good_or_for_now(status: int) -> None:
         (403, b""),
         (404, b"<html>"),
         (429, b'{"error": {"code": "insufficient_quota"}}'),
+        (429, b'{"message": "Your quota has been exhausted. It will reset at 9."}'),
     ],
 )
 def test_a_key_a_quota_or_a_workflow_is_no_questions_fault(
@@ -595,7 +596,7 @@ def drip_between(connection: socket.socket) -> None:
 def test_a_slow_answer_is_cut_at_the_timeout(script: Script) -> None:
     began = time.monotonic()
     e = failure(script, timeout_s=0.3)
-    assert 0.2 < time.monotonic() - began < 1
+    assert 0.2 < time.monotonic() - began < 10  # it would drip for ever
     assert str(e) == "the AI did not answer in 0.3 s"
     assert not e.permanent
 
@@ -615,7 +616,7 @@ def test_a_handshake_that_never_ends_is_cut_at_the_timeout() -> None:
         with pytest.raises(AIError):
             url = f"https://127.0.0.1:{server.getsockname()[1]}/"
             HostAI(url, 0.3).ask(question(), "cb")
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 10  # it would drip for ever
     thread.join(5)
 
 

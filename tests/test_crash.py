@@ -172,7 +172,7 @@ def test_killed_at_two_hundred_random_moments(tmp_path):
 
 
 def test_every_commit_of_the_program_is_a_named_point():
-    """Commits of a person's verbs, of housekeeping and for status are not of the loop."""
+    """Commits of verbs, of housekeeping and for status are no part of the loop."""
     apart = {"turns.expire", "outbox.enqueue_without_turn", "outbox.fail"}
     apart |= {"session.set_state", "inbox.prune", "outbox.release"}
     apart |= {

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import logging
-import socket
 import sqlite3
 import stat
-import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import pytest
-import test_ai as A
 import test_logs as L
 import test_policy as P
 import test_storage as S
@@ -48,19 +45,6 @@ def test_a_reply_without_a_turn_that_is_too_old_closes_no_turn(storage) -> None:
 def test_an_edit_after_the_claim_changes_nothing() -> None:
     held = P.case("edit1", "g1 | answered")
     assert P.told(turns.decide_send(P.reply(), held)) == "nothing"
-
-
-def drip_body(connection: socket.socket) -> None:
-    connection.sendall(A.head("200 OK", "Content-Length: 5000"))
-    for _ in range(100):
-        connection.sendall(b" ")
-        time.sleep(0.05)
-
-
-def test_a_slow_drip_is_cut_at_the_timeout() -> None:
-    began = time.monotonic()
-    A.failure(drip_body, timeout_s=0.3)
-    assert time.monotonic() - began < 2
 
 
 def test_half_a_surrogate_in_message_id_is_400(api) -> None:

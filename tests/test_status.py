@@ -177,6 +177,13 @@ def test_a_sync_that_walks_for_long_is_not_late(running: Place) -> None:
     assert running.status()[0] == 0
 
 
+def test_a_sync_that_hangs_for_hours_is_said(running: Place) -> None:
+    running.cycle("sync", ago(300))
+    running.storage.session.begin_cycle("sync", ago(299))
+    assert running.line("SYNC") == "HANGS since 5 hours: restart airbot"
+    assert running.status()[0] == 1
+
+
 def test_a_daemon_that_has_just_started_is_not_late(running: Place) -> None:
     running.cycle("sync", ago(600))
     running.runs(since=ago(0.1))

@@ -1126,7 +1126,7 @@ def test_200_half_sent_requests_do_not_delay_a_good_one(api: Api) -> None:
         for connection in half:
             connection.close()
     print(f"alone {alone * 1000:.1f} ms, crowded {crowded * 1000:.1f} ms")
-    assert crowded - alone < 0.1
+    assert crowded < 2  # none waits for the end of a half-sent one
 
 
 def test_a_request_that_trickles_in_is_ended(
@@ -1136,10 +1136,10 @@ def test_a_request_that_trickles_in_is_ended(
     with socket.create_connection(("127.0.0.1", alone.server.port), 5) as slow:
         began = time.monotonic()
         with suppress(OSError):
-            for byte in b"POST /" + b"x" * 100:
+            for byte in b"POST /" + b"x" * 1000:
                 slow.sendall(bytes([byte]))
                 time.sleep(0.05)
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 30  # all of it would take fifty seconds
     assert alone.ok()["success"]
 
 

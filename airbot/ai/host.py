@@ -30,7 +30,8 @@ CLOSED = {
     403: "look at ai.secret and at what it lets in",
     404: "nothing is at that address: is the workflow active, is it still starting?",
 }
-NO_QUOTA = re.compile(rb"insufficient_quota|quota_exceeded|billing_hard_limit")
+# Each model says it in its own words; a minute's wait for all does no harm.
+NO_QUOTA = re.compile(rb"quota|billing", re.IGNORECASE)
 
 
 class HostAI:

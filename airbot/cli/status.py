@@ -144,6 +144,8 @@ def _session(session: Session, now: datetime) -> str:
 def _job(job: Job | None, state: JobState, said: str, now: datetime) -> str:
     if job is None:
         return "has not run yet"
+    if state == JobState.HANGING and job.running_since:
+        return f"HANGS since {ago(job.running_since, now)}: restart airbot"
     if state == JobState.RUNNING and job.running_since:
         return f"running since {ago(job.running_since, now)}"
     outcome = "as above" if said and said in job.outcome else job.outcome

@@ -29,15 +29,21 @@ WELL, HELP, PERSON = 0, 1, 77
 LATE_AFTER = 3  # intervals of a job, or the usual gaps between two runs of a cron job
 # Of a job of a second: its work itself, and a machine that is busy.
 LEAST_LATE = timedelta(seconds=30)
+# A thousand conversations take some minutes; each step has its own deadline besides.
+LONGEST_WALK = timedelta(minutes=30)
 ONE_RUN_COUNTS = timedelta(days=1)  # how often it comes is not known yet
 
 
 class JobState(StrEnum):
     NEVER = "never"
-    RUNNING = "running"  # at work right now, however long
+    RUNNING = "running"  # at work right now: a long walk is not late
     FAILING = "failing"
     LATE = "late"
+    HANGING = "hanging"  # at work for longer than any inbox takes
     WELL = "well"
+
+
+ILL = frozenset({JobState.FAILING, JobState.LATE, JobState.HANGING})
 
 
 @dataclass(frozen=True)
@@ -106,7 +112,8 @@ def job_state(
     if not live.running or live.reconnecting or session.state != SessionState.OK:
         return JobState.WELL
     if job.running_since is not None:
-        return JobState.RUNNING
+        hangs = now - job.running_since > LONGEST_WALK
+        return JobState.HANGING if hangs else JobState.RUNNING
     latest = max(LATE_AFTER * interval, LEAST_LATE)
     ended_at = max(job.ended_at, live.since or job.ended_at)
     return JobState.LATE if now - ended_at > latest else JobState.WELL
@@ -121,7 +128,7 @@ def exit_code(
         live.counts
         and session.state == SessionState.OK
         and jobs["sync"] != JobState.NEVER
-        and not {JobState.FAILING, JobState.LATE} & set(jobs.values())
+        and not ILL & set(jobs.values())
         and ai.failing_since is None
     )
     return WELL if well else HELP
