@@ -516,6 +516,19 @@ def test_a_closed_ai_costs_no_turn_its_life_and_is_tried_once_a_minute(
     assert storage.ai.get().failing_since is None
 
 
+def test_an_ai_that_takes_questions_again_is_asked_by_all(
+    storage: Storage, make_config: MakeConfig, ai: DemoAI
+) -> None:
+    world = World(storage, make_config(), ai.url)
+    for number in range(3):
+        world.read(guest(str(number)), id_=f"T{number}")
+    ai.mode = 401
+    assert world.ask()
+    storage.ai.failed(AITrouble.UNUSABLE, "message is empty", world.now)
+    ai.mode = "silent"
+    assert world.ask(61) and world.ask() and world.ask()
+
+
 def test_when_the_ai_wants_to_be_asked_again_holds_for_all(
     storage: Storage, make_config: MakeConfig, ai: DemoAI
 ) -> None:

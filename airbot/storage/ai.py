@@ -41,13 +41,19 @@ class AIStore:
 
     def reached(self) -> None:
         """It takes questions; whether it answers them is not known yet."""
-        if self.get().kind in (None, *UNANSWERING):
+        before = self.get()
+        if before.kind is None:
             return
+        stays = before.kind in UNANSWERING
         with self._db.transaction() as tx:
-            tx.execute("""
-                UPDATE ai SET failing_since = NULL, kind = NULL, trouble = NULL,
-                    next_try_at = NULL
-                """)
+            tx.execute(
+                """
+                UPDATE ai SET next_try_at = NULL,
+                    failing_since = IIF(:stays, failing_since, NULL),
+                    kind = IIF(:stays, kind, NULL), trouble = IIF(:stays, trouble, NULL)
+                """,
+                {"stays": int(stays)},
+            )
 
     def failed(
         self,
@@ -66,9 +72,10 @@ class AIStore:
                 """
                 UPDATE ai SET failing_since = COALESCE(failing_since, :now),
                     kind = :kind, trouble = :trouble,
-                    next_try_at = COALESCE(:at, next_try_at)
+                    next_try_at = IIF(:open, NULL, COALESCE(:at, next_try_at))
                 """,
                 {
+                    "open": int(kind in UNANSWERING),
                     "now": to_text(now),
                     "kind": kind,
                     "trouble": trouble,
