@@ -876,6 +876,24 @@ def test_a_text_left_out_of_a_long_turn_is_asked_when_that_is_over(
     machine.teardown()
 
 
+def test_a_reply_that_never_arrived_over_night_leaves_a_guest_who_was_missed(
+    machine: Promises,
+) -> None:
+    machine.site.trouble.send, machine.site.trouble.send_times = "swallow", 1
+    machine.how = "reply"
+    machine._run(machine.syncer.run, None)
+    machine._run(machine.asker.ask_one, None)
+    machine._run(machine.sender.run, None)
+    machine._advance(13 * 3600)
+    machine._guest(machine.threads[0])
+    machine._run(machine.syncer.run, None)
+    machine._run(machine.sender.run, None)
+    session, now = machine.storage.session.get(), machine.clock()
+    (missed,) = machine.storage.shown.waiting(session, now)
+    assert missed.missed and "airbot outbox retry" in missed.command
+    machine.teardown()
+
+
 @pytest.mark.parametrize("what", ["die", "disk"])
 def test_a_text_read_while_unsettled_is_asked_whatever_dies_then(
     machine: Promises, what: str

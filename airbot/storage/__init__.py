@@ -28,6 +28,7 @@ from pathlib import Path
 from airbot.models import Answered
 from airbot.models import Reading
 from airbot.models import Reply
+from airbot.models import ReplyStatus
 from airbot.models import Thread
 from airbot.policy.proof import Verdict
 from airbot.policy.rules import Rules
@@ -98,6 +99,9 @@ class Storage:
             concluded = self.outbox.conclude(reply, verdict, now, again_at, read_at)
             if reading is not None:
                 self.readings.take_in(reading, rules, now, row)
+                if concluded is not None and concluded.status == ReplyStatus.CANCELLED:
+                    site_now = reading.site_time
+                    self.turns.expire_left(concluded.turn_id, site_now, rules, now)
         return concluded
 
     def check(self) -> None:

@@ -74,6 +74,22 @@ class Turns:
                 move_turn(tx, row["id"], expired, by, rules.too_old, now)
         return len(rows)
 
+    def expire_left(
+        self, turn_id: str | None, site_now: datetime, rules: Rules, now: datetime
+    ) -> None:
+        """A reply never arrived, and no later turn took its texts over: too old.
+
+        Closed as that, it is among the guests who were not answered in time.
+        """
+        turn = self.get(turn_id) if turn_id else None
+        if turn is None or not rules.is_too_old(turn.newest_at, site_now):
+            return
+        with self._db.transaction() as tx:
+            left = "SELECT 1 FROM messages WHERE turn_id = :id LIMIT 1"
+            if turn.status == TurnStatus.ANSWERED and tx.execute(left, {"id": turn.id}):
+                expired, by = TurnStatus.EXPIRED, By.AIRBOT
+                move_turn(tx, turn.id, expired, by, rules.too_old, now)
+
     def claim_next(
         self,
         now: datetime,
