@@ -15,6 +15,7 @@ from datetime import timedelta
 from logging import Logger
 
 from airbot.config import Config
+from airbot.contract.text import Clean
 from airbot.contract.text import ReplyRefused
 from airbot.contract.text import clean_reply
 from airbot.exceptions import AnsweredOtherwise
@@ -60,12 +61,7 @@ class Answers:
         ReplyRefused for a text that cannot be typed, AnsweredOtherwise for a second,
         different one.
         """
-        try:
-            seen, lost = clean_reply(text, self._max_chars)
-        except ReplyRefused as e:
-            if isinstance(to, Turn):
-                self._note_unusable(to, e, room)
-            raise
+        seen, lost = self._clean(to, text, room)
 
         def queue() -> Answered:
             reply = self._enqueue(to, seen, sender)
@@ -88,6 +84,14 @@ class Answers:
         if answered.reply is not None and answered.reply.status == ReplyStatus.PENDING:
             self._wake()
         return answered
+
+    def _clean(self, to: Turn | str, text: str, room: Logger) -> Clean:
+        try:
+            return clean_reply(text, self._max_chars)
+        except ReplyRefused as e:
+            if isinstance(to, Turn):
+                self._note_unusable(to, e, room)
+            raise
 
     def ignore(self, turn: Turn, room: Logger, call_id: str | None = None) -> Answered:
         """Close a turn to which the AI wants no reply; one that is queued stays."""
