@@ -18,6 +18,7 @@ from test_storage import close_turn
 from airbot import __version__
 from airbot import cli
 from airbot.cli.parser import make_parser
+from airbot.exceptions import CannotListen
 from airbot.exceptions import StorageError
 from airbot.models import Direction
 from airbot.models import Kind
@@ -409,6 +410,12 @@ def test_a_look_names_the_settings_where_there_is_no_database(folder, airbot, co
     assert f"(settings: {folder / 'config.ini'})" in airbot(command)[2]
 
 
+def test_a_look_names_the_env_file_where_it_is_all_that_was_read(folder, airbot):
+    (folder / "config.ini").unlink()
+    (folder / ".env").write_text("AI_WEBHOOK_URL=http://127.0.0.1:1/ai\n")
+    assert f"(settings: {folder / '.env'})" in airbot("status")[2]
+
+
 def test_the_first_line_of_the_log_says_who_runs_with_what_and_how(folder):
     (folder / ".env").write_text(
         "AIRBNB_BROWSER=/nowhere/chromium\nAPI_PORT=0\n"
@@ -458,6 +465,17 @@ def test_a_port_in_use_is_named(folder):
         port = taken.getsockname()[1]
         (folder / ".env").write_text(f"API_PORT={port}\n")
         assert_a_sentence(run_program(), 1, f"port {port} is in use", "webhook.port")
+
+
+def test_a_port_in_use_of_the_page_for_reconnecting_is_another_key(
+    folder, airbot, monkeypatch
+):
+    def taken(parsed):
+        raise CannotListen("127.0.0.1 port 8002 is in use")
+
+    monkeypatch.setitem(cli.COMMANDS, "reconnect", taken)
+    code, _, err = airbot("reconnect", "--remote")
+    assert code == 1 and err.endswith("or set reconnect.port\n")
 
 
 def test_a_folder_that_cannot_be_written_is_named(folder):

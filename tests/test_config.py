@@ -622,6 +622,36 @@ def test_settings_that_do_not_go_together_are_problems(
     assert lines.split(" = ")[0] in problem and lines.split(" = ")[1] in problem
 
 
+def test_a_rule_that_a_default_breaks_names_the_place_of_the_other(
+    write: Write, tmp_path: Path
+) -> None:
+    ini = write("[ai]\nanswer_within_sec = 9\n")
+    write("API_PORT=5678\n", ".env")
+    environ = {"AI_WEBHOOK_URL": "http://127.0.0.1:5678/api/ai/webhook-simple"}
+    own, within = problems_in(tmp_path, environ)
+    assert own.startswith("AI_WEBHOOK_URL is the address at which")
+    assert within.startswith("ai.timeout_sec is 30, above ai.answer_within_sec (9): ")
+    assert within.endswith(f" (see {ini}: ai.answer_within_sec)")
+
+
+@pytest.mark.parametrize(
+    ("files", "known_by"),
+    [
+        ("config.ini .env", "{}/config.ini"),
+        ("config.ini", "{}/config.ini"),
+        (".env", "{}/.env"),
+        ("", "no config.ini"),
+    ],
+)
+def test_settings_are_known_by_the_file_that_was_read(
+    files: str, known_by: str, write: Write, tmp_path: Path
+) -> None:
+    for name in files.split():
+        write("", name)
+    config = load_config(environ=ENV, cwd=tmp_path)
+    assert config.read_from == known_by.format(tmp_path)
+
+
 def test_a_rule_is_passed_over_where_a_value_is_wrong(
     write: Write, tmp_path: Path
 ) -> None:
@@ -722,7 +752,10 @@ def test_a_credential_and_a_secret_file_are_one_too_many(
     write("[ai]\nsecret_file = secret.txt\n")
     environ = ENV | {"CREDENTIALS_DIRECTORY": str(tmp_path / "credentials")}
     [problem] = problems_in(tmp_path, environ)
-    assert "ai.secret and ai.secret_file are both given" in problem
+    assert problem == (
+        "ai.secret and ai.secret_file are both given: keep one"
+        f" (see credential ai.secret, {tmp_path / 'config.ini'}: ai.secret_file)"
+    )
 
 
 WHSEC = "whsec_" + base64.b64encode(b"k" * 24).decode()

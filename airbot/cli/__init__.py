@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _check_usage(parsed)
         return COMMANDS[parsed.command](parsed)
     except AirbotError as e:
-        return _explain(e)
+        return _explain(e, parsed.command)
     except BrokenPipeError:
         # Whoever read this has gone (`| head`): nobody is left to say a word to.
         return FAILED
@@ -77,7 +77,7 @@ def _explain_machine(e: OSError) -> int:
     return _say(FAILED, f"{e.strerror or type(e).__name__}{where}")
 
 
-def _explain(e: AirbotError) -> int:
+def _explain(e: AirbotError, command: str) -> int:
     """What went wrong, and what to do about it."""
     if isinstance(e, ConfigError):
         return _say(USAGE, f"{e}\nNothing was started.")
@@ -86,7 +86,8 @@ def _explain(e: AirbotError) -> int:
     if isinstance(e, AlreadyRunning):
         return _say(BUSY, f"{e}; two at once would answer guests twice")
     if isinstance(e, CannotListen):
-        return _say(FAILED, f"{e}; end what uses it, or set webhook.port")
+        key = "reconnect.port" if command == "reconnect" else "webhook.port"
+        return _say(FAILED, f"{e}; end what uses it, or set {key}")
     return _say(FAILED, str(e))
 
 
@@ -143,10 +144,9 @@ def _config(parsed: argparse.Namespace) -> Config:
 
 def _first_line(config: Config, mode: str) -> str:
     """What a person asks first about a log."""
-    settings = config.source or "no config.ini"
     inbox, ai = open_part(config.airbnb.base_url), open_part(config.ai.webhook_url)
     return (
-        f"airbot {__version__}, settings: {settings}, inbox: {inbox}, AI: {ai},"
+        f"airbot {__version__}, settings: {config.read_from}, inbox: {inbox}, AI: {ai},"
         f" mode: {mode}"
     )
 

@@ -19,6 +19,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from collections.abc import Mapping
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from dataclasses import field
@@ -145,6 +146,12 @@ class Config:
     logging: LoggingSection
     source: Path | None  # the config.ini that was read
     warnings: tuple[str, ...]  # sentences for the operator; nothing is wrong yet
+    dotenv: Path | None = None  # the .env that was read
+
+    @property
+    def read_from(self) -> str:
+        """The file by which people know these settings."""
+        return str(self.source or self.dotenv or "no config.ini")
 
     @classmethod
     def from_values(cls, values: Mapping[str, object], base: Path) -> Config:
@@ -187,13 +194,29 @@ def load_config(
     given |= from_environment(read_dotenv(dotenv, problems), f" in {dotenv}", dotenv)
     given |= from_environment(environ, "")
     values = _read_values(given, base, source, problems)
-    for name, wrong in broken_rules(values):
-        problems.append(f"{given[name].origin if name in given else name} {wrong}")
+    problems += (
+        _in_place(names, wrong, given) for names, wrong in broken_rules(values)
+    )
     config = _make_config(values, given, source, problems)
+    if os.path.exists(dotenv):
+        config = replace(config, dotenv=dotenv)
     if named or source != cwd / "config.ini" or not os.path.exists(SYSTEM_CONFIG):
         return config
     said = f"{source} is read, {SYSTEM_CONFIG} is not: the working folder comes first"
     return replace(config, warnings=(said, *config.warnings))
+
+
+def _in_place(names: Sequence[str], wrong: str, given: Mapping[str, Given]) -> str:
+    """Where the first of `names` has its default, the others' places are told."""
+    if names[0] in given:
+        return f"{given[names[0]].origin} {wrong}"
+    return f"{names[0]} {wrong}{_places(names, given)}"
+
+
+def _places(names: Sequence[str], given: Mapping[str, Given]) -> str:
+    origins = {name: given[name].origin for name in names if name in given}
+    places = [origin for name, origin in origins.items() if origin != name]
+    return f" (see {', '.join(places)})" if places else ""
 
 
 def _find_config(cwd: Path) -> Path | None:
@@ -229,7 +252,7 @@ def _make_config(
     problems: list[str],
 ) -> Config:
     for section in ("ai", "webhook"):
-        _take_secret_from_file(values, section, problems)
+        _take_secret_from_file(values, given, section, problems)
     _check_authority(values.get("ai.ca_file"), problems)
     if problems:
         raise ConfigError(problems)
@@ -263,13 +286,17 @@ def _read_values(
 
 
 def _take_secret_from_file(
-    values: dict[str, Any], section: str, problems: list[str]
+    values: dict[str, Any],
+    given: Mapping[str, Given],
+    section: str,
+    problems: list[str],
 ) -> None:
     name, file = f"{section}.secret", values[f"{section}.secret_file"]
     if file is None:
         return
     if values.get(name):
-        problems.append(f"{name} and {name}_file are both given: keep one")
+        places = _places((name, f"{name}_file"), given)
+        problems.append(f"{name} and {name}_file are both given: keep one{places}")
         return
     try:
         values[name] = read_secret(read_text(file).strip(), file)

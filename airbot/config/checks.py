@@ -54,10 +54,13 @@ RULES = (
 )
 
 
-def broken_rules(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """The key at fault and what is wrong with it, among the `values` that are known."""
+def broken_rules(
+    values: Mapping[str, Any],
+) -> Iterator[tuple[tuple[str, ...], str]]:
+    """The keys at fault, and what is wrong with the first of them, among the `values`
+    that are known."""
     for rule in RULES:
         if all(name in values for name in rule.names):
             of_rule = [values[name] for name in rule.names]
             if rule.is_broken(*of_rule):
-                yield rule.names[0], rule.sentence.format(*of_rule)
+                yield rule.names, rule.sentence.format(*of_rule)

@@ -132,10 +132,9 @@ def _there(config: Config) -> Path:
     """The database that is there; only a run makes one."""
     path = config.storage.path
     if not path.exists():
-        settings = config.source or "no config.ini"
         raise StorageError(
             f"there is no database {path} yet: airbot has not run here"
-            f" (settings: {settings})"
+            f" (settings: {config.read_from})"
         )
     return path
 
