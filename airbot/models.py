@@ -336,7 +336,7 @@ class Run:
 
     mode: str  # "daemon" or "once"
     version: str
-    settings: str  # the config.ini that it read, "" for none
+    settings: str  # the file that they were read from, in words
     started_at: datetime
     ended_at: datetime | None = None
 

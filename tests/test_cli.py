@@ -413,7 +413,8 @@ def test_a_look_names_the_settings_where_there_is_no_database(folder, airbot, co
 def test_a_look_names_the_env_file_where_it_is_all_that_was_read(folder, airbot):
     (folder / "config.ini").unlink()
     (folder / ".env").write_text("AI_WEBHOOK_URL=http://127.0.0.1:1/ai\n")
-    assert f"(settings: {folder / '.env'})" in airbot("status")[2]
+    assert f"(settings: {folder / '.env'})" in airbot("messages")[2]
+    assert str(folder / ".env") in airbot("status")[1].replace("\n          ", "")
 
 
 def test_the_first_line_of_the_log_says_who_runs_with_what_and_how(folder):

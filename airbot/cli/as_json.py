@@ -46,7 +46,7 @@ def status(found: Status) -> str:
 
 def no_status(config: Config) -> str:
     """Before the first start."""
-    never = Program(False, False, settings=str(config.source or ""))
+    never = Program(False, False, settings=config.read_from)
     return _written({"program": _program(never), "exit_code": HELP})
 
 

@@ -101,10 +101,9 @@ def status_lines(
 
 def before_the_first_start(config: Config, here: Callable[[str], str]) -> list[str]:
     """What is known, and the next step."""
-    settings = str(config.source) if config.source else "no config.ini"
     lines = [
         *field_lines("airbot", "not running: it has not run here yet"),
-        *field_lines("settings", settings),
+        *field_lines("settings", config.read_from),
         *field_lines("database", f"none yet at {config.storage.path}"),
         *field_lines("AI", "not asked yet"),
         "next:",
@@ -118,7 +117,7 @@ def _program(program: Program, now: datetime) -> str:
     if program.since is None:
         return "running" if program.running else "not running"
     since = f"{clock(program.since)} ({ago(program.since, now)})"
-    about = f"version {program.version}, {program.settings or 'no config.ini'}"
+    about = f"version {program.version}, {program.settings}"
     if program.running:
         aside = "; a person reconnects, it waits" if program.reconnecting else ""
         once = " by --once" if program.mode == "once" else ""

@@ -90,7 +90,7 @@ def running_parts(
 @contextmanager
 def _noted(config: Config, opened: Opened, is_daemon: bool) -> Iterator[None]:
     """`airbot status` begins with who ran last, and how."""
-    runs, settings = opened.storage.runs, str(config.source or "")
+    runs, settings = opened.storage.runs, config.read_from
     mode = "daemon" if is_daemon else "once"
     number = runs.begin(mode, __version__, settings, utcnow())
     try:

@@ -232,7 +232,7 @@ CREATE TABLE runs (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
     mode TEXT NOT NULL CHECK (mode IN ('daemon', 'once')),
     version TEXT NOT NULL,
-    settings TEXT NOT NULL,           -- the config.ini that it read, or ''
+    settings TEXT NOT NULL,           -- the file that it read, in words
     started_at TEXT NOT NULL,
     ended_at TEXT                     -- null while it runs, and when it was killed
 ) STRICT;
