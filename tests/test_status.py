@@ -313,6 +313,13 @@ def test_wide_characters_take_two_columns(running: Place) -> None:
         assert all(wcwidth.width(line) <= 80 for line in out.splitlines())
 
 
+def test_what_airbnb_says_writes_nothing_to_the_terminal(running: Place) -> None:
+    state = SessionState.UNKNOWN
+    running.storage.session.set_state(state, "it said \x1b]0;owned\x07 hello", utcnow())
+    code, out = running.status()
+    assert "\x1b" not in out and "hello" in out
+
+
 def test_json_says_the_same(running: Place) -> None:
     shown = json.loads(running.status("--json")[1])
     assert shown["program"]["running"] and shown["program"]["mode"] == "daemon"

@@ -95,7 +95,7 @@ def field_lines(name: str, value: str) -> list[str]:
 
 def _wrap(text: str, first: str, rest: str) -> list[str]:
     return wcwidth.wrap(
-        text,
+        plain(text),
         WIDTH,
         initial_indent=first,
         subsequent_indent=rest,

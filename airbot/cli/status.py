@@ -176,9 +176,9 @@ def _waiting(shown: Overview, here: Callable[[str], str]) -> Iterator[str]:
         who = f"{plain(item.who)}: " if item.who else ""
         yield from wrapped(f"{who}{_what(item, shown)}", "  ")
         yield f"    {here(item.command)}"
-    if more := len(shown.waiting) - MOST_WAITING:
-        if more > 0:
-            yield f"  and {more} more: {here('airbot status --json')}"
+    more = len(shown.waiting) - MOST_WAITING
+    if more > 0:
+        yield f"  and {more} more: {here('airbot status --json')}"
 
 
 def _what(item: Waiting, shown: Overview) -> str:

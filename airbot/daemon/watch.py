@@ -119,9 +119,9 @@ class Watch:
         rest = [item for item in waiting if not item.missed]
         for item in rest[:MOST_SAID]:
             logger.error("waits for a person: %s; %s", item.what, item.command)
-        if more := len(rest) - MOST_SAID:
-            if more > 0:
-                logger.error("%d more wait for a person; airbot status", more)
+        if len(rest) > MOST_SAID:
+            more = len(rest) - MOST_SAID
+            logger.error("%d more wait for a person; airbot status", more)
         if missed := len(waiting) - len(rest):
             logger.error(
                 "waits for a person: not answered in time: %d; airbot status", missed
