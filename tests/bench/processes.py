@@ -11,8 +11,9 @@ from resource import getrusage
 
 from airbot.browser import Browser
 from airbot.browser import processes
-from airbot.browser.processes import _parent
+from airbot.browser.processes import _PARENT
 from airbot.browser.processes import _pss_kb
+from airbot.browser.processes import _stat
 
 TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 
@@ -62,9 +63,9 @@ def tree_mb(pid: int) -> float:
 
     What they share with other programs is shared out: run nothing like them beside.
     """
-    parents = {int(name): _parent(int(name)) for name in _numbers()}
+    parents = {pid: _stat(pid)[_PARENT:][:1] for pid in map(int, _numbers())}
     tree = {pid}
-    while more := {child for child, of in parents.items() if of in tree} - tree:
+    while more := {child for child, of in parents.items() if tree & set(of)} - tree:
         tree |= more
     return sum(_pss_kb(one) for one in tree) / 1024
 
