@@ -174,6 +174,22 @@ def test_a_reply_whose_guest_was_answered_by_a_person_is_not_retried(storage, ai
     assert code == 1 and "host's side has answered" in err
 
 
+def test_a_reply_whose_texts_a_later_turn_has_answered_is_not_retried(storage, airbot):
+    old = reply_in(storage, "pending")
+    storage.desk.cancel_reply(old.id, utcnow())
+    at = utcnow()
+    texts = [
+        Message(n, "2", "Maya", "guest", Direction.INBOUND, Kind.TEXT, body, at)
+        for n, body in (("1", "Is parking free?"), ("2", "Hello?"))
+    ]
+    is_read(storage, *texts)
+    turn = storage.turns.newest(THREAD_ID)
+    assert turn.id != old.turn_id
+    storage.turns.ignore(turn.id, utcnow())  # nothing is under way any more
+    code, _, err = airbot("outbox", "retry", old.id)
+    assert code == 1 and "a later turn took over its texts" in err
+
+
 @pytest.mark.parametrize(
     ("status", "again"),
     [("new", True), ("asked", True), ("failed", True), ("ignored", True)]

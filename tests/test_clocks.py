@@ -272,6 +272,16 @@ def test_a_jump_does_not_bring_two_readings_apart(world: World, seconds: float) 
     assert (reply.status, reply.presses) == ("sent", 2)
 
 
+def test_two_readings_are_apart_by_airbnbs_clock_when_ours_is_put_right(
+    world: World,
+) -> None:
+    world.clock.jump(-3 * 3600)
+    swallowed(world)
+    world.clock.jump(3 * 3600)  # what was to wait two minutes is due now
+    assert world.later(20).presses == 1
+    assert world.later(101).presses == 2
+
+
 @pytest.mark.parametrize("seconds", JUMPS)
 @pytest.mark.parametrize("read", [True, False])
 def test_a_jump_parks_nothing_that_one_reading_did_not_decide(
