@@ -284,7 +284,7 @@ def test_the_command_works_here(
     monkeypatch.delenv("DISPLAY")
     assert "    airbot reconnect --remote\n" in running.status()[1]
     config = running.folder / "config.ini"
-    monkeypatch.setattr(here, "_other_owner", lambda path: "airbot")
+    monkeypatch.setattr(here, "command_of_owner", lambda path: "sudo -u airbot airbot")
     assert "    sudo -u airbot airbot reconnect --remote" in running.status()[1]
     code, out = running.status("--config", str(config))
     assert f"airbot --config {config} reconnect --remote" in " ".join(out.split())

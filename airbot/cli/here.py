@@ -7,7 +7,7 @@ import shlex
 from pathlib import Path
 
 from airbot.config import Config
-from airbot.config.ours import user_name
+from airbot.config.ours import command_of_owner
 
 
 def command_here(command: str, config: Config, named: Path | None) -> str:
@@ -18,24 +18,14 @@ def command_here(command: str, config: Config, named: Path | None) -> str:
     name, _, rest = command.partition(" ")
     if name != "airbot":
         return command
-    words = ["airbot"]
-    if owner := _other_owner(config.storage.path):
-        words = ["sudo", "-u", owner, "airbot"]
-    settings = named or (os.environ.get("AIRBOT_CONFIG") if owner else None)
+    theirs = command_of_owner(config.storage.path)
+    words = [theirs or "airbot"]
+    settings = named or (os.environ.get("AIRBOT_CONFIG") if theirs else None)
     if settings:
         words += ["--config", shlex.quote(str(Path(settings).absolute()))]
     if rest == "reconnect" and not _has_screen():
         rest = "reconnect --remote"
     return " ".join([*words, rest])
-
-
-def _other_owner(path: Path) -> str:
-    """Whose the database is, where it is not ours; "" where it is, or is not there."""
-    try:
-        owner = path.stat().st_uid
-    except OSError:
-        return ""
-    return "" if owner == os.geteuid() else user_name(owner)
 
 
 def _has_screen() -> bool:
