@@ -9,6 +9,7 @@ is woken. A turn has one reply: what comes second is the first.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from datetime import datetime
 from datetime import timedelta
@@ -115,14 +116,30 @@ class Answers:
             return
         reason = f"the AI's answer cannot be sent: {e}"
         self._storage.ai.failed(AITrouble.UNUSABLE, reason, now)
-        if turn.refusals + 1 >= self._max_attempts:
+        wait = timedelta(seconds=backoff_s(turn.attempts))
+        self.put_off(turn, reason, wait, True, room)
+
+    def put_off(
+        self,
+        turn: Turn,
+        reason: str,
+        wait: timedelta,
+        counted: bool,
+        room: Logger,
+        level: int = logging.WARNING,
+    ) -> None:
+        """Have the AI asked again; not where it has failed too often at this turn.
+
+        `counted`: it failed at this very question.
+        """
+        now = self._now()
+        if counted and turn.refusals + 1 >= self._max_attempts:
             self._storage.turns.give_up(turn.id, reason, now)
             room.error("turn %s failed: %s", turn.id[:8], reason)
             return
-        wait = backoff_s(turn.attempts)
-        at = now + timedelta(seconds=wait)
-        self._storage.turns.ask_again(turn, reason, at, True, now)
-        room.warning("turn %s: %s; again in %.0f s", turn.id[:8], reason, wait)
+        self._storage.turns.ask_again(turn, reason, now + wait, counted, now)
+        seconds = wait.total_seconds()
+        room.log(level, "turn %s: %s; again in %.0f s", turn.id[:8], reason, seconds)
 
     def _enqueue(self, to: Turn | str, text: str, sender: str) -> Reply:
         outbox, now = self._storage.outbox, self._now()

@@ -148,18 +148,8 @@ class Asker:
         kind = AITrouble.REFUSING if e.reached else AITrouble.UNREACHED
         at = now + everyone if everyone else None
         news = self._storage.ai.failed(kind, str(e), now, at)
-        if e.permanent and turn.refusals + 1 >= self._config.ai.max_attempts:
-            self._storage.turns.give_up(turn.id, str(e), now)
-            logger.error("turn %s failed: %s", turn.id[:8], e)
-            return
-        self._storage.turns.ask_again(turn, str(e), now + wait, e.permanent, now)
-        if e.closed:
-            self._tell_closed(e, news)
-        else:
-            seconds = wait.total_seconds()
-            logger.warning("turn %s: %s; again in %.0f s", turn.id[:8], e, seconds)
-
-    def _tell_closed(self, e: AIError, news: bool) -> None:
-        """All turns wait for the same thing: it is said once."""
-        level = logging.ERROR if news else logging.DEBUG
-        logger.log(level, "%s; all turns wait, and one is asked once a minute", e)
+        # All turns wait for an AI that is closed: it is said once, and not of each.
+        level = logging.DEBUG if e.closed else logging.WARNING
+        self._answers.put_off(turn, str(e), wait, e.permanent, logger, level)
+        if e.closed and news:
+            logger.error("%s; all turns wait, and one is asked once a minute", e)
