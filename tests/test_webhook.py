@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from contextlib import closing
 from contextlib import suppress
 from dataclasses import dataclass
@@ -35,6 +36,7 @@ from test_storage import reading
 from webhooks import make_webhook
 from webhooks import serve_webhook
 
+from airbot.answers import Answers
 from airbot.config import Config
 from airbot.contract.tokens import callback_url
 from airbot.contract.tokens import token_of
@@ -45,6 +47,7 @@ from airbot.models import TurnStatus
 from airbot.storage import Storage
 from airbot.storage import database as database_module
 from airbot.web.request import MAX_BODY
+from airbot.web.server import CONNECTIONS
 from airbot.web.server import Server
 from airbot.webhook import Webhook
 from airbot.webhook.callers import Wrongs
@@ -1153,14 +1156,57 @@ def test_a_connection_without_a_call_is_ended_although_the_clock_was_put_back(
         assert idle.recv(1) == b""
 
 
-def test_a_connection_that_is_kept_open_may_call_again(
+def test_an_answer_ends_its_connection(alone: Api) -> None:
+    with requests.Session() as session:
+        for wanted in ("keep-alive", "close"):
+            headers = {"Connection": wanted}
+            answer = session.post(alone.url, json=BODY, headers=headers, timeout=5)
+            assert answer.headers["Connection"] == "close"
+    call = b"POST / HTTP/1.0\r\nHost: localhost\r\nConnection: keep-alive\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", alone.server.port), 5) as old:
+        old.sendall(call)
+        assert b"connection: close" in old.makefile("rb").read().lower()
+
+
+@pytest.mark.parametrize("sent", [b"", HALVES[2], HALVES[4]], ids=["idle", "a", "b"])
+def test_connections_that_are_held_open_shut_out_no_caller(
+    alone: Api, sent: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING, "airbot")
+    address = ("127.0.0.1", alone.server.port)
+    with ExitStack() as opened:
+        held = []
+        for _ in range(CONNECTIONS + 60):
+            held.append(opened.enter_context(socket.create_connection(address, 5)))
+            held[-1].sendall(sent)
+        for _ in range(3):
+            assert alone.ok()["success"]
+        assert held[0].recv(1) == b""  # the longest idle went
+    [line] = [r.getMessage() for r in caplog.records if "connections are" in r.msg]
+    assert "127.0.0.1" in line
+    assert alone.server.full_at is not None
+
+
+def test_a_caller_who_is_being_answered_stays_while_others_crowd_in(
     alone: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("airbot.web.server.REQUEST_S", 0.2)
-    with requests.Session() as session:
-        for _ in range(3):
-            session.post(alone.url, json=BODY, timeout=5).raise_for_status()
-            time.sleep(0.15)
+    entered, go_on = threading.Event(), threading.Event()
+    reply = Answers.reply
+
+    def slow(*given: Any) -> Any:
+        entered.set()
+        assert go_on.wait(30)
+        return reply(*given)
+
+    monkeypatch.setattr(Answers, "reply", slow)
+    with ThreadPoolExecutor(1) as pool, ExitStack() as opened:
+        call = pool.submit(alone.call)
+        assert entered.wait(30)
+        address = ("127.0.0.1", alone.server.port)
+        for _ in range(CONNECTIONS + 20):
+            opened.enter_context(socket.create_connection(address, 5))
+        go_on.set()
+        assert call.result().status_code == 200
 
 
 def test_no_log_line_holds_the_message_or_the_token(

@@ -12,6 +12,7 @@ from bottle import request
 from airbot.web.response import Refused
 
 MAX_BODY = 64 * 1024  # bytes
+KEEP = "airbot.keep"
 
 
 def header(name: str) -> str:
@@ -28,6 +29,11 @@ def has_header(name: str) -> bool:
 
 def _key(name: str) -> str:
     return "HTTP_" + name.upper().replace("-", "_")
+
+
+def keep_connection() -> None:
+    """Leave the connection open for the next request: only for whom we know."""
+    request.environ[KEEP] = True
 
 
 def host_of(netloc: str) -> str:
