@@ -222,8 +222,25 @@ def test_callers_may_write_the_number_of_6_to_20_digits() -> None:
     assert shapes.thread_id_from("1" * 21) is None
 
 
-def test_a_thread_id_without_its_padding_is_the_same_thread() -> None:
-    assert shapes.thread_id_from(THREAD_ID.rstrip("=")) == THREAD_ID
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        b64("MessageThread", "24700000011").rstrip("="),
+        b64("MessageThread", "0247000001"),
+        b64("MessageThread", "2470000001") + "\n",
+        " " + b64("MessageThread", "2470000001"),
+        "TWVzc2FnZVRocmVhZDoyNDcwMDAwMDAx\u200b",
+        "TWVzc2FnZVRocmVhZDo3N3==",  # bits behind the last digit
+        "0247000001",
+        "000000",
+        "+247000001",
+        "２４７００００００１",
+        "2_470_000_001",
+    ],
+)
+def test_a_conversation_has_one_spelling(spelling: str) -> None:
+    assert shapes.thread_id_from(spelling) is None
+    assert shapes.number_of(spelling, "MessageThread") is None
 
 
 # The list

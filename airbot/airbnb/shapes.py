@@ -51,25 +51,32 @@ def global_id(type_: str, number: str) -> str:
 
 
 def number_of(id_: str, type_: str) -> str | None:
-    """The number in a global id; None when it is not one of that type."""
+    """The number in a global id; None when it is not one of that type.
+
+    As Airbnb writes it, and in no other way: two spellings of a conversation would be
+    two conversations to a queue.
+    """
     try:
-        text = base64.b64decode(id_ + "=" * (-len(id_) % 4), validate=True).decode()
+        prefix, _, number = base64.b64decode(id_, validate=True).decode().partition(":")
     except (binascii.Error, ValueError):
         return None
-    prefix, _, number = text.partition(":")
-    return number if prefix == type_ and is_number(number) else None
+    is_one = _is_id(number) and global_id(type_, number) == id_
+    return number if prefix == type_ and is_one else None
 
 
 def is_number(text: str) -> bool:
     return text.isascii() and text.isdigit()
 
 
+def _is_id(text: str) -> bool:
+    return is_number(text) and not text.startswith("0")
+
+
 def thread_id_from(text: str) -> str | None:
     """A `conversation_id` as callers write it: base64, or 6 to 20 digits."""
-    if is_number(text):
+    if _is_id(text):
         return global_id(THREAD_TYPE, text) if 6 <= len(text) <= 20 else None
-    number = number_of(text, THREAD_TYPE)
-    return global_id(THREAD_TYPE, number) if number else None
+    return text if number_of(text, THREAD_TYPE) else None
 
 
 def thread_number(thread_id: str) -> str:
