@@ -16,6 +16,7 @@ from airbot.ai.host import HostAI
 from airbot.answers import Answers
 from airbot.config import Config
 from airbot.contract.payload import AIAnswer
+from airbot.contract.text import AI_NAME
 from airbot.contract.text import ReplyRefused
 from airbot.contract.tokens import callback_url
 from airbot.exceptions import AIError
@@ -31,7 +32,6 @@ from airbot.storage import Storage
 
 logger = logging.getLogger(__name__)
 
-AI_NAME = "AI"
 PROBE_EVERY = timedelta(minutes=1)  # while the AI is closed to all
 
 

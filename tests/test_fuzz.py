@@ -132,7 +132,6 @@ NO_MESSAGE = (
     | st.tuples(TEXTS, CONTROL | st.just("\ud800"), TEXTS).map("x".join)
     | st.integers(4001, 20_000).map(lambda n: "x" * n)
 )
-NO_SENDER = NO_TEXT | UNSEEN | st.tuples(TEXTS, CONTROL).map("".join)
 NO_THREAD = NO_TEXT | TEXTS.filter(lambda text: thread_id_from(text) is None)
 NO_ACTION = JSON.filter(lambda value: value not in ("reply", "ignore"))
 NO_TURN = JSON.filter(lambda value: value is not None)
@@ -144,7 +143,6 @@ def one_fault(name: str, value: Any) -> Sent:
 
 FAULTS = st.one_of(
     NO_MESSAGE.map(lambda v: one_fault("message", v)),
-    NO_SENDER.map(lambda v: one_fault("sender", v)),
     NO_THREAD.map(lambda v: one_fault("conversation_id", v)),
     NO_ACTION.map(lambda v: one_fault("action", v)),
     NO_TURN.map(lambda v: one_fault("message_id", v)),

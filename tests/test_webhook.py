@@ -886,11 +886,6 @@ FORMS: list[tuple[str, object, int, str]] = [
     ("half a surrogate", {**BODY, "message": "a\ud83d"}, 400, "message"),
     ("NUL", {**BODY, "message": "a\0b"}, 400, "cannot be typed"),
     ("escape", {**BODY, "message": "a\x1b[2J"}, 400, "cannot be typed"),
-    ("sender missing", {"conversation_id": THREAD, "message": "a"}, 400, "sender"),
-    ("sender empty", {**BODY, "sender": ""}, 400, "sender is empty"),
-    ("sender a number", {**BODY, "sender": 5}, 400, "sender must be a string"),
-    ("sender too long", {**BODY, "sender": "x" * 201}, 400, "sender is longer"),
-    ("sender half a surrogate", {**BODY, "sender": "\udc00"}, 400, "sender"),
     ("an unknown action", {**BODY, "action": CANARY}, 400, "action"),
     ("action null", {**BODY, "action": None}, 400, "action"),
     ("action a list", {**BODY, "action": []}, 400, "action"),
@@ -974,6 +969,36 @@ def test_a_text_of_the_longest_kind_is_kept_exactly(api: Api) -> None:
     said = api.ok({**BODY, "message": message, "sender": "ï" * 200})
     row = api.row(said["outbox_id"])
     assert (row.message, row.sender) == (message.strip(), "ï" * 200)
+
+
+@pytest.mark.parametrize(
+    ("sender", "kept"),
+    [
+        (None, "AI"),
+        ("", "AI"),
+        (" \t\n", "AI"),
+        ("\u200b\u202e\ufeff", "AI"),
+        (5, "AI"),
+        (["AI"], "AI"),
+        ({"name": "x"}, "AI"),
+        ("x" * 201, "x" * 200),
+        ("x" * 60_000, "x" * 200),
+        ("\udc00", "AI"),
+        ("Night \x1b[2Jshift\x9b\r\n bot", "Night [2Jshift bot"),
+        ("\u202eAI\u2066 of \0 the house", "AI of the house"),
+        ("夜勤 🤖", "夜勤 🤖"),
+    ],
+)
+def test_no_name_of_who_answers_is_a_reason_to_refuse_the_answer(
+    api: Api, sender: object, kept: str
+) -> None:
+    said = api.ok(json.dumps({**BODY, "sender": sender}).encode())
+    assert api.row(said["outbox_id"]).sender == kept
+
+
+def test_an_answer_that_names_nobody_is_the_ais(api: Api) -> None:
+    said = api.ok({"conversation_id": THREAD, "message": "Yes."})
+    assert api.row(said["outbox_id"]).sender == "AI"
 
 
 def test_keys_that_we_do_not_know_are_no_harm(api: Api) -> None:

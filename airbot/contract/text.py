@@ -13,6 +13,9 @@ import unicodedata
 from itertools import zip_longest
 from typing import NamedTuple
 
+AI_NAME = "AI"  # who answers, where the answer does not say
+LONGEST_NAME = 200  # characters
+
 ALLOWED_CONTROLS = frozenset("\n\t")
 JOINERS = frozenset("\u200c\u200d")  # Persian and Indic words, families of emoji
 JOINED = frozenset({"Lo", "Lm", "Mn", "Mc", "So", "Sk"})
@@ -49,6 +52,16 @@ def clean_reply(text: str, max_chars: int) -> Clean:
     if len(seen) > max_chars:
         raise ReplyRefused(f"message is longer than {max_chars} characters")
     return Clean(seen, lost)
+
+
+def clean_name(value: object) -> str:
+    """Who answers, on one line that a terminal can show; AI_NAME where nothing is left.
+
+    A label that nobody is sent: no fault of it costs a guest the answer.
+    """
+    text = value if isinstance(value, str) else ""
+    shown = "".join(char if char.isprintable() else " " for char in text)
+    return " ".join(shown.split())[:LONGEST_NAME].rstrip() or AI_NAME
 
 
 def _can_be_typed(char: str) -> bool:

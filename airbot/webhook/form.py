@@ -7,10 +7,10 @@ from dataclasses import field
 from typing import Any
 
 from airbot.airbnb import thread_id_from
+from airbot.contract.text import clean_name
 from airbot.web.request import read_json
 from airbot.web.response import Refused
 
-MAX_SENDER = 200  # characters
 ACTIONS = ("reply", "ignore")
 
 
@@ -36,9 +36,7 @@ def read_call(raw: bytes) -> Call:
     action = body.get("action", "reply")
     if action not in ACTIONS:
         raise Refused(400, "action must be reply or ignore")
-    sender = _text(body, "sender", MAX_SENDER)
-    if not sender.isprintable():
-        raise Refused(400, "sender holds a control character")
+    sender = clean_name(body.get("sender"))
     message_id = None
     if body.get("message_id") is not None:
         message_id = _text(body, "message_id", 200)
