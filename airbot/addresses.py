@@ -26,6 +26,11 @@ def is_loopback(host: str) -> bool:
     return (getattr(address, "ipv4_mapped", None) or address).is_loopback
 
 
+def is_local(address: str) -> bool:
+    """Whether an address with its scheme can only lead to this machine."""
+    return is_loopback(urlsplit(address).hostname or "")
+
+
 def http_address(host: str, port: int) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 

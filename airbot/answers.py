@@ -22,6 +22,7 @@ from airbot.contract.text import clean_reply
 from airbot.exceptions import AnsweredOtherwise
 from airbot.models import AITrouble
 from airbot.models import Answered
+from airbot.models import Door
 from airbot.models import Reply
 from airbot.models import ReplyStatus
 from airbot.models import Turn
@@ -55,17 +56,18 @@ class Answers:
         sender: str,
         room: Logger,
         call_id: str | None = None,
+        door: Door = Door.INLINE,
     ) -> Answered:
         """Queue an answer to a turn, or to a conversation (its id) without one.
 
-        A call with an id that has come before leads to nothing new. Raises
-        ReplyRefused for a text that cannot be typed, AnsweredOtherwise for a second,
-        different one.
+        `door` is kept with it. A call with an id that has come before leads to nothing
+        new. Raises ReplyRefused for a text that cannot be typed, AnsweredOtherwise for
+        a second, different one.
         """
         seen, lost = self._clean(to, text, room)
 
         def queue() -> Answered:
-            reply = self._enqueue(to, seen, sender)
+            reply = self._enqueue(to, seen, sender, door)
             if reply.message != seen:
                 raise AnsweredOtherwise("this turn has another answer already")
             room.info("reply %s is %s", reply.id[:8], reply.status)
@@ -141,14 +143,14 @@ class Answers:
         seconds = wait.total_seconds()
         room.log(level, "turn %s: %s; again in %.0f s", turn.id[:8], reason, seconds)
 
-    def _enqueue(self, to: Turn | str, text: str, sender: str) -> Reply:
+    def _enqueue(self, to: Turn | str, text: str, sender: str, door: Door) -> Reply:
         outbox, now = self._storage.outbox, self._now()
         if isinstance(to, Turn):
-            return outbox.enqueue(to, text, sender, now)
+            return outbox.enqueue(to, text, sender, now, door)
         # Its age is its own: by Airbnb's clock, or as near as was known last.
         session = self._storage.session
         at = session.site_now(now) or session.get().site_time(now)
-        return outbox.enqueue_without_turn(to, text, sender, at)
+        return outbox.enqueue_without_turn(to, text, sender, at, door)
 
     def _once(self, call_id: str | None, act: Callable[[], Answered]) -> Answered:
         if call_id is None:

@@ -62,6 +62,17 @@ class ReplyStatus(StrEnum):
     CANCELLED = "cancelled"
 
 
+class Door(StrEnum):
+    """What a text that is to be sent came in with."""
+
+    INLINE = "inline"  # the AI's answer to our own question
+    TOKEN = "token"  # the turn's own, from the callback_url
+    SECRET = "secret"
+    SIGNATURE = "signature"
+    PLAIN = "plain"  # nothing but that it came from this machine
+    PERSON = "person"
+
+
 class SessionState(StrEnum):
     OK = "ok"
     LOGIN = "login"
@@ -273,6 +284,7 @@ class Reply:
     old_ok: bool = False
     site_message_id: str | None = None
     last_error: str | None = None
+    door: Door | None = None  # None: queued before airbot kept it
 
 
 @dataclass(frozen=True)
@@ -339,6 +351,7 @@ class Run:
     settings: str  # the file that they were read from, in words
     started_at: datetime
     ended_at: datetime | None = None
+    crowded_at: datetime | None = None  # all connections of the webhook were taken
 
 
 class AITrouble(StrEnum):

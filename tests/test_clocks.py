@@ -7,9 +7,11 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from datetime import datetime
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
+from typing import cast
 
 import pytest
 from fakes import Desk
@@ -343,8 +345,26 @@ def watch(world: World, make_config: Callable[..., Config]) -> Watch:
         config=make_config(),
         gate=SimpleNamespace(busy=False),
         send_wanted=threading.Event(),
+        server=SimpleNamespace(full_at=None),
     )
     return Watch(parts, Notifier(), world.clock)
+
+
+def test_a_crowd_at_the_webhook_is_kept_for_status(world: World, watch: Watch) -> None:
+    runs = world.storage.runs
+    runs.begin("daemon", "0.2.0", "x.ini", world.clock())
+
+    def noted(at: datetime) -> datetime | None:
+        watch._parts.server = cast(Any, SimpleNamespace(full_at=at))
+        watch._round_at = 0.0
+        watch.round()
+        return world.storage.shown.overview(world.clock()).runs[0].crowded_at
+
+    first = world.clock().replace(microsecond=0)
+    assert noted(first) == first
+    assert noted(first + timedelta(seconds=30)) == first  # once a minute is enough
+    later = first + timedelta(minutes=2)
+    assert noted(later) == later
 
 
 def test_a_clock_that_is_years_ahead_forgets_no_conversation(

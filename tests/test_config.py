@@ -31,6 +31,7 @@ from airbot.config.readers import read_program
 from airbot.config.readers import read_secret
 from airbot.exceptions import ConfigError
 
+HUSH = "hush " * 4 + "hush"
 MANUAL = Path(__file__).parent.parent / "config.ini"
 AI_URL = "http://localhost:5678/webhook/airbnb"
 AI = {"ai.webhook_url": AI_URL}
@@ -783,9 +784,9 @@ def test_a_secret_that_every_user_can_read_is_warned_of(
     where: str, write: Write, tmp_path: Path
 ) -> None:
     texts = {
-        "config.ini": "[webhook]\nsecret = hush\n",
-        ".env": "API_SECRET=hush\n",
-        "secret.txt": "hush\n",
+        "config.ini": f"[webhook]\nsecret = {HUSH}\n",
+        ".env": f"API_SECRET={HUSH}\n",
+        "secret.txt": f"{HUSH}\n",
     }
     file = write(texts[where], where)
     if where == "secret.txt":
@@ -874,8 +875,49 @@ def test_an_open_port_without_a_secret_is_warned_of(tmp_path: Path) -> None:
     values = AI | {"webhook.host": "0.0.0.0"}
     [warning] = Config.from_values(values, tmp_path).warnings
     assert "API_HOST" in warning and "API_SECRET" in warning
-    values |= {"webhook.secret": "hush"}
+    values |= {"webhook.secret": HUSH}
     assert Config.from_values(values, tmp_path).warnings == ()
+
+
+BEYOND = [
+    {"webhook.host": "0.0.0.0"},
+    {"webhook.host": "192.168.0.7"},
+    {"webhook.host": "::"},
+    {"webhook.public_url": "https://bot.example"},
+]
+
+
+@pytest.mark.parametrize("settings", BEYOND)
+@pytest.mark.parametrize("where", ["secret", "secret_file"])
+def test_a_short_secret_that_others_may_try_is_refused(
+    settings: dict[str, str], where: str, tmp_path: Path
+) -> None:
+    for length in (1, 15, 16):
+        (tmp_path / "file").write_text("x" * length)
+        value = "x" * length if where == "secret" else "file"
+        values = AI | settings | {f"webhook.{where}": value}
+        if length < 16:
+            [problem] = problems_of(values, tmp_path)
+            assert "shorter than 16 characters" in problem
+        else:
+            assert Config.from_values(values, tmp_path)
+
+
+def test_a_short_secret_on_this_machine_is_warned_of(tmp_path: Path) -> None:
+    values = AI | {"webhook.secret": "x" * 15}
+    [warning] = Config.from_values(values, tmp_path).warnings
+    assert "shorter than 16 characters" in warning and "xx" not in warning
+
+
+def test_plain_calls_are_taken_where_nothing_better_is_set(tmp_path: Path) -> None:
+    def takes(**settings: str) -> bool:
+        values = AI | {f"webhook.{key}": value for key, value in settings.items()}
+        return Config.from_values(values, tmp_path).webhook.takes_plain_calls
+
+    assert takes() and takes(public_url="http://localhost:8000")
+    assert not takes(trust_this_machine="false")
+    assert not takes(secret=HUSH)
+    assert not takes(public_url="https://bot.example")
 
 
 def test_the_test_address_of_n8n_is_warned_of(tmp_path: Path) -> None:

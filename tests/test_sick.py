@@ -751,6 +751,14 @@ def test_six_hundred_bogus_rows_keep_nobody_waiting(inn: Inn) -> None:
     inn.send()
     counts = inn.storage.shown.reply_counts()
     assert counts == {"sent": 6, "failed": MOST_WITHOUT_TURN}
+    with pytest.raises(QueueFull, match="that airbot has not read"):
+        inn.storage.outbox.enqueue_without_turn(thread_id, "y", "x", inn.clock())
+    assert inn.storage.outbox.enqueue_without_turn(inn.sick.id, "y", "x", inn.clock())
+    session = inn.storage.session.get()
+    [waits] = inn.storage.shown.waiting(session, inn.clock())
+    assert waits.what.startswith("20 replies to conversations that Airbnb does not")
+    later = inn.clock() + timedelta(days=8)
+    assert inn.storage.shown.waiting(session, later) == []
 
 
 def test_what_cannot_be_settled_keeps_nobody_waiting(inn: Inn) -> None:

@@ -325,3 +325,24 @@ def test_json_says_the_same(running: Place) -> None:
     assert shown["program"]["running"] and shown["program"]["mode"] == "daemon"
     assert shown["cycles"]["sync"]["state"] == "well"
     assert shown["ai"]["answered_at"] and shown["exit_code"] == 0
+
+
+def test_what_a_plain_call_may_do_is_said(running: Place) -> None:
+    assert "every user of this machine may write to any guest" in running.line(
+        "webhook"
+    )
+    settings = running.folder / "config.ini"
+    for closed in ("trust_this_machine = false", f"secret = {'x' * 16}"):
+        settings.write_text(f"[ai]\nwebhook_url = http://x/\n[webhook]\n{closed}\n")
+        assert running.line("webhook") == ""
+    assert json.loads(running.status("--json")[1])["webhook"]["plain_calls"] is False
+
+
+def test_a_crowd_at_the_webhook_is_said_for_an_hour(running: Place) -> None:
+    running.storage.runs.crowded(ago(2))
+    assert "all connections were taken, 2 minutes ago last" in running.line("webhook")
+    assert running.status()[0] == 0
+    shown = json.loads(running.status("--json")[1])
+    assert shown["webhook"]["crowded_at"]
+    running.storage.runs.crowded(ago(61))
+    assert "connections" not in running.line("webhook")

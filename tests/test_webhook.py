@@ -41,6 +41,7 @@ from airbot.config import Config
 from airbot.contract.tokens import callback_url
 from airbot.contract.tokens import token_of
 from airbot.exceptions import CannotListen
+from airbot.models import Door
 from airbot.models import ReplyStatus
 from airbot.models import Turn
 from airbot.models import TurnStatus
@@ -499,8 +500,9 @@ def test_a_token_needs_no_secret(serve: Callable[..., Api]) -> None:
 def test_with_a_secret_a_call_from_elsewhere_is_taken(
     serve: Callable[..., Api],
 ) -> None:
-    api = serve(webhook__secret="s3cret", webhook__public_url="https://bot.example")
-    headers = {"Host": "bot.example", "Authorization": "Bearer s3cret"}
+    secret = "s3cret-of-16-and-more"
+    api = serve(webhook__secret=secret, webhook__public_url="https://bot.example")
+    headers = {"Host": "bot.example", "Authorization": f"Bearer {secret}"}
     assert api.ok(headers=headers)["success"]
 
 
@@ -803,12 +805,14 @@ def test_twenty_wrong_secrets_a_minute_are_slowed_down_and_logged_once(
     for _ in range(20):
         refused(api.call(headers=wrong), 429, "later")
         refused(api.call(url=f"{api.url}?turn=a&token=b"), 429, "later")
-    refused(api.call(headers=right), 429, "later")
+    assert api.ok(headers=right)["success"]
+    refused(api.call(headers=wrong), 429, "later")
     said = [r for r in caplog.messages if "wrong secrets" in r]
     assert said == [
         "20 wrong secrets within a minute from 127.0.0.1: it is slowed down"
     ]
-    assert sum("refused" in r for r in caplog.messages) == 20
+    told = [r for r in caplog.messages if "refused" in r]
+    assert len(told) == 20 and all("(from 127.0.0.1)" in r for r in told)
     assert "s3cret" not in caplog.text
 
 
@@ -817,6 +821,46 @@ def test_who_cannot_have_guessed_is_not_slowed_down(secured: Api) -> None:
         secured.call(headers={"Authorization": "Bearer no"})
     assert secured.ok(url=secured.address_of(secured.turn()))["success"]
     assert sign(secured).json()["success"]
+
+
+def test_the_reply_keeps_the_door_it_came_in_by(
+    api: Api, secured: Api, serve: Callable[..., Api]
+) -> None:
+    def door(answer: Any) -> Any:
+        return api.row(answer["outbox_id"]).door
+
+    by_token = secured.ok(url=secured.address_of(secured.turn()))
+    assert door(by_token) == Door.TOKEN
+    body = {**BODY, "conversation_id": OTHER}
+    assert door(sign(secured, body=body).json()) == Door.SIGNATURE
+    api = serve(webhook__secret="s3cret")
+    shown = {"Authorization": "Bearer s3cret"}
+    assert door(api.ok({**body, "message": "1"}, headers=shown)) == Door.SECRET
+    assert door(serve().ok({**body, "message": "2"})) == Door.PLAIN
+
+
+@pytest.mark.parametrize("action", ["reply", "ignore"])
+def test_plain_calls_can_be_closed_off(
+    serve: Callable[..., Api], action: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    api = serve(webhook__trust_this_machine="false")
+    turn = api.turn()
+    body = {**BODY, "action": action}
+    refused(api.call(body), 401, "webhook.trust_this_machine")
+    assert "refused with 401" in caplog.text and "(from 127.0.0.1)" in caplog.text
+    assert api.ok(body, url=api.address_of(turn))["success"]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"Host": "evil.example"}, {"Origin": "https://evil.example"}],
+)
+def test_who_is_refused_before_he_is_heard_is_told_of(
+    api: Api, headers: dict[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    refused(api.call(headers=headers), 403)
+    [line] = [r for r in caplog.messages if "refused with 403" in r]
+    assert line.endswith("(from 127.0.0.1)") and "evil" not in line
 
 
 def test_who_is_late_has_not_guessed(secured: Api) -> None:

@@ -35,6 +35,10 @@ def status(found: Status) -> str:
                 for job, cycle in shown.cycles.items()
             },
             "ai": asdict(shown.ai),
+            "webhook": {
+                "plain_calls": found.plain_calls,
+                "crowded_at": found.crowded_at,
+            },
             "turns": shown.turns,
             "outbox": shown.replies,
             "longest_wait": shown.longest and asdict(shown.longest),

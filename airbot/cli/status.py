@@ -30,6 +30,7 @@ from airbot.storage.overview import Overview
 from airbot.storage.overview import in_words
 
 MOST_WAITING = 10
+CROWDED_FOR = timedelta(hours=1)
 SESSION_WORDS = {
     SessionState.OK: "logged in",
     SessionState.LOGIN: "logged out",
@@ -52,6 +53,8 @@ class Status:
     program: Program
     jobs: Mapping[str, JobState]
     exit_code: int
+    plain_calls: bool  # are taken from whoever runs a program on this machine
+    crowded_at: datetime | None
 
     @classmethod
     def of(
@@ -75,7 +78,22 @@ class Status:
             for name, interval in intervals.items()
         }
         code = health.exit_code(live, shown.session, jobs, shown.ai)
-        return cls(shown, live, jobs, code)
+        plain = config.webhook.takes_plain_calls
+        last = shown.runs[0].crowded_at if shown.runs else None
+        crowded_at = last if last and now - last < CROWDED_FOR else None
+        return cls(shown, live, jobs, code, plain, crowded_at)
+
+    def webhook_in_words(self, now: datetime) -> Iterator[str]:
+        if self.crowded_at:
+            yield (
+                f"all connections were taken, {ago(self.crowded_at, now)} ago last: see"
+                " api.log for who holds them; answers still come in"
+            )
+        if self.plain_calls:
+            yield (
+                "takes plain calls: every user of this machine may write to any guest,"
+                " or close a turn (webhook.trust_this_machine)"
+            )
 
 
 def status_lines(
@@ -90,6 +108,8 @@ def status_lines(
         words = _job(shown.cycles.get(name), status.jobs[name], session.sentence, now)
         yield from field_lines(name.upper(), words)
     yield from field_lines("AI", ai_in_words(shown.ai, now))
+    for words in status.webhook_in_words(now):
+        yield from field_lines("webhook", words)
     turns = {TURN_WORDS.get(TurnStatus(s), s): n for s, n in shown.turns.items()}
     yield from field_lines("turns", in_words(turns, none="none"))
     yield from field_lines("replies", in_words(shown.replies, none="none"))

@@ -31,12 +31,15 @@ from urllib.parse import urlsplit
 
 from airbot.addresses import WILDCARDS
 from airbot.addresses import http_address
+from airbot.addresses import is_local
 from airbot.addresses import is_loopback
 from airbot.config.checks import broken_rules
 from airbot.config.options import OPTIONS
 from airbot.config.options import SECRETS
 from airbot.config.ours import check_ours
+from airbot.config.readers import SHORTEST_SECRET
 from airbot.config.readers import check_unquoted
+from airbot.config.readers import is_short
 from airbot.config.readers import read_secret
 from airbot.config.sources import Given
 from airbot.config.sources import from_credentials
@@ -78,6 +81,17 @@ class WebhookSection:
     public_url: str
     secret: str = field(repr=False)
     secret_file: Path | None
+    trust_this_machine: bool
+
+    @property
+    def is_called_from_here(self) -> bool:
+        """No machine but this one: behind a proxy every call seems to be from here."""
+        return not self.public_url or is_local(self.public_url)
+
+    @property
+    def takes_plain_calls(self) -> bool:
+        """From this machine, of whoever may run a program on it."""
+        return self.trust_this_machine and not self.secret and self.is_called_from_here
 
     def callback_base(self, bound: str, port: int) -> str:
         """The address under which the AI finds us, who have bound `bound` and `port`.
@@ -254,6 +268,7 @@ def _make_config(
     for section in ("ai", "webhook"):
         _take_secret_from_file(values, given, section, problems)
     _check_authority(values.get("ai.ca_file"), problems)
+    _check_secret(values, problems)
     if problems:
         raise ConfigError(problems)
     sections: dict[str, Any] = {}
@@ -319,6 +334,17 @@ def _check_authority(path: Path | None, problems: list[str]) -> None:
         problems.append(f"ai.ca_file: {path} cannot be read: {e.strerror}")
 
 
+def _check_secret(values: Mapping[str, Any], problems: list[str]) -> None:
+    """The right secret always passes, so that one that is guessed passes, too."""
+    host, public = values.get("webhook.host"), values.get("webhook.public_url")
+    beyond = host and not is_loopback(host) or public and not is_local(public)
+    if beyond and is_short(values.get("webhook.secret", "")):
+        problems.append(
+            f"webhook.secret (API_SECRET) is shorter than {SHORTEST_SECRET} characters,"
+            " and other machines may try it: take a longer one (see the README)"
+        )
+
+
 def _iter_warnings(ai: AISection, webhook: WebhookSection) -> Iterable[str]:
     ai_host = urlsplit(ai.webhook_url).hostname or ""
     base = webhook.callback_base(webhook.host, webhook.port)
@@ -333,6 +359,11 @@ def _iter_warnings(ai: AISection, webhook: WebhookSection) -> Iterable[str]:
         yield (
             f"ai.webhook_url (AI_WEBHOOK_URL) is on another machine, {ai_host}, without"
             " https: whoever is on the way can read what guests write, and the secret"
+        )
+    if is_short(webhook.secret):
+        yield (
+            f"webhook.secret (API_SECRET) is shorter than {SHORTEST_SECRET} characters:"
+            " who may run programs on this machine can guess it"
         )
     if not webhook.secret and not is_loopback(webhook.host):
         yield (

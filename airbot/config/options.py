@@ -81,6 +81,9 @@ OPTIONS = (
            " the question; empty: such calls are taken from the same machine only."),
     Option("webhook", "secret_file", "", "", read_optional_path,
            "File that holds this secret, instead of writing it here."),
+    Option("webhook", "trust_this_machine", "true", "", read_boolean,
+           "Whether plain calls from this machine are taken while there is no secret:"
+           " any of its users may then write to any guest, or close a turn."),
     Option("sync", "interval_sec", "45", "SCRAPE_INTERVAL_SEC", whole(1),
            "Seconds from one look into the inbox to the next."),
     Option("sync", "max_age_hours", "12", "", whole(1),

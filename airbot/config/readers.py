@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from airbot.addresses import CALLBACK_PATH
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+SHORTEST_SECRET = 16  # characters
 BOOLEANS = {"true": True, "yes": True, "on": True, "1": True}
 BOOLEANS |= {"false": False, "no": False, "off": False, "0": False}
 
@@ -111,6 +112,11 @@ def check_unquoted(text: str) -> None:
     """A shell or python-dotenv takes quotes away; what reads config.ini does not."""
     if len(text) > 1 and text[0] + text[-1] in ('""', "''", "“”", "‘’", "``"):
         raise ValueError("is in quotes: take the quotes away")
+
+
+def is_short(secret: str) -> bool:
+    """Can it be guessed by trying?"""
+    return 0 < len(secret) < SHORTEST_SECRET
 
 
 def read_secret(text: str, base: Path) -> str:

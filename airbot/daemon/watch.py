@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from datetime import UTC
 from datetime import datetime
 from datetime import timedelta
 
@@ -21,6 +22,7 @@ ROUND_S = 5.0
 MOST_SAID = 10
 REPEAT_S = 3600.0
 PRUNE_S = 86_400.0
+CROWD_NOTED = timedelta(minutes=1)
 # A browser job has a deadline of a minute, and ending a hung browser takes seconds.
 BROWSER_STALE_S = 120.0
 SCHEDULER_STALE_S = 60.0
@@ -41,6 +43,7 @@ class Watch:
         self._round_at = 0.0
         self._repeat_at = 0.0  # a restart says at once what it waits for
         self._prune_at = 0.0
+        self._crowded_until = datetime.min.replace(tzinfo=UTC)
         self._clock_ahead = self._clock_minus_monotonic()
         self.is_lost = False  # the database is not where it was opened
 
@@ -65,6 +68,7 @@ class Watch:
             self._notifier.tell(f"STATUS={self._status()}")
             if self._parts.storage.outbox.is_due(self._now(), self._rules):
                 self._parts.send_wanted.set()
+            self._note_crowd()
             self._repeat()
             self._prune()
         except DatabaseGone as e:
@@ -90,6 +94,14 @@ class Watch:
         if busy and now - self._parts.browser.stepped_at > BROWSER_STALE_S:
             return "the browser's thread"
         return None
+
+    def _note_crowd(self) -> None:
+        """For `airbot status`, once for each minute in which it was so."""
+        full_at = self._parts.server.full_at
+        if full_at is None or full_at < self._crowded_until:
+            return
+        self._crowded_until = full_at + CROWD_NOTED
+        self._parts.storage.runs.crowded(full_at)
 
     def _status(self) -> str:
         session = self._parts.storage.session.get()

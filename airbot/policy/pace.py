@@ -13,6 +13,7 @@ BACKOFF_CAP_S = 900.0
 SLOWEST = timedelta(seconds=BACKOFF_CAP_S)
 LEEWAY = timedelta(minutes=1)  # two threads' clocks differ, and NTP puts ours back
 MOST_WITHOUT_TURN = 20  # rows that wait and answer no question
+MOST_UNKNOWN = 20  # rows an hour for conversations that no reading has shown
 LIMIT_LOOKED_AT = timedelta(minutes=1)  # how often a reply over its limit is tried
 EVERYWHERE = ""
 

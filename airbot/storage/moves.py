@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from datetime import timedelta
 
+from airbot.models import Door
 from airbot.models import Reply
 from airbot.models import ReplyStatus
 from airbot.models import Turn
@@ -153,6 +154,7 @@ def reply_from_row(row: sqlite3.Row) -> Reply:
         old_ok=bool(row["old_ok"]),
         site_message_id=row["site_message_id"],
         last_error=row["last_error"],
+        door=Door(row["door"]) if row["door"] else None,
     )
 
 

@@ -20,12 +20,14 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from airbot.exceptions import QueueFull
+from airbot.models import Door
 from airbot.models import PressOutcome
 from airbot.models import Reply
 from airbot.models import ReplyStatus
 from airbot.models import Turn
 from airbot.models import TurnStatus
 from airbot.policy.pace import LIMIT_LOOKED_AT
+from airbot.policy.pace import MOST_UNKNOWN
 from airbot.policy.pace import MOST_WITHOUT_TURN
 from airbot.policy.pace import Full
 from airbot.policy.pace import SentWithinHour
@@ -59,6 +61,15 @@ class PutOff(NamedTuple):
     full: Full | None = None
 
 
+class _New(NamedTuple):
+    """What a new row says, and how it came."""
+
+    thread_id: str
+    message: str
+    sender: str
+    door: Door
+
+
 class Outbox:
     """Replies, each one row, and every change of it one commit."""
 
@@ -83,20 +94,35 @@ class Outbox:
         )
         return [reply_from_row(row) for row in rows]
 
-    def enqueue(self, turn: Turn, message: str, sender: str, now: datetime) -> Reply:
+    def enqueue(
+        self,
+        turn: Turn,
+        message: str,
+        sender: str,
+        now: datetime,
+        door: Door = Door.INLINE,
+    ) -> Reply:
         """Queue the answer to a turn. It has one reply: a second answer is the first.
 
         The answer to a turn that was closed meanwhile is kept as `cancelled`.
         """
-        return self._db.together(lambda tx: _enqueue(tx, turn, message, sender, now))
+        new = _New(turn.thread_id, message, sender, door)
+        return self._db.together(lambda tx: _enqueue(tx, turn, new, now))
 
     def enqueue_without_turn(
-        self, thread_id: str, message: str, sender: str, now: datetime
+        self,
+        thread_id: str,
+        message: str,
+        sender: str,
+        now: datetime,
+        door: Door = Door.PLAIN,
     ) -> Reply:
-        """Queue a message for a thread in which no turn was ever formed."""
-        return self._db.together(
-            lambda tx: _enqueue_without_turn(tx, thread_id, message, sender, now)
-        )
+        """Queue a message for a thread in which no turn was ever formed.
+
+        Raises QueueFull.
+        """
+        new = _New(thread_id, message, sender, door)
+        return self._db.together(lambda tx: _enqueue_without_turn(tx, new, now))
 
     def claim_next(
         self, now: datetime, site_now: datetime | None, rules: Rules
@@ -304,9 +330,7 @@ def _left_as(reply: Reply) -> ReplyStatus:
     return ReplyStatus.UNCERTAIN if _is_pressed(reply) else ReplyStatus.PENDING
 
 
-def _enqueue(
-    tx: Transaction, turn: Turn, message: str, sender: str, now: datetime
-) -> Reply:
+def _enqueue(tx: Transaction, turn: Turn, new: _New, now: datetime) -> Reply:
     held = tx.execute("SELECT * FROM queue_outbox WHERE turn_id = :id", {"id": turn.id})
     if held:
         return reply_from_row(held[0])
@@ -314,20 +338,18 @@ def _enqueue(
     opened = move_turn(tx, turn.id, to, By.AI, reason, now)
     closed = None if opened else _why_closed(tx, turn.id)
     old_ok = opened is not None and opened.old_ok
-    return _insert(tx, turn.thread_id, turn.id, message, sender, now, closed, old_ok)
+    return _insert(tx, new, turn.id, now, closed, old_ok)
 
 
-def _enqueue_without_turn(
-    tx: Transaction, thread_id: str, message: str, sender: str, now: datetime
-) -> Reply:
+def _enqueue_without_turn(tx: Transaction, new: _New, now: datetime) -> Reply:
     held = tx.execute(
         """
         SELECT * FROM queue_outbox WHERE thread_id = :thread_id
             AND turn_id IS NULL AND message = :message AND created_at >= :since
         """,
         {
-            "thread_id": thread_id,
-            "message": message,
+            "thread_id": new.thread_id,
+            "message": new.message,
             "since": to_text(now - SAME_TEXT_WITHIN),
         },
     )
@@ -339,7 +361,27 @@ def _enqueue_without_turn(
         """)
     if waiting["n"] >= MOST_WITHOUT_TURN:
         raise QueueFull("too many messages wait already, send this one later")
-    return _insert(tx, thread_id, None, message, sender, now, None)
+    if _count_unknown(tx, new.thread_id, now) >= MOST_UNKNOWN:
+        raise QueueFull(
+            "too many messages to conversations that airbot has not read, send this one"
+            " later"
+        )
+    return _insert(tx, new, None, now, None)
+
+
+def _count_unknown(tx: Transaction, thread_id: str, now: datetime) -> int:
+    """Rows of the last hour for conversations that nobody knows, where this is one."""
+    (found,) = tx.execute(
+        """
+        SELECT COUNT(*) AS n FROM queue_outbox o
+        WHERE status IN ('pending', 'processing', 'failed') AND created_at >= :since
+            AND turn_id IS NULL
+            AND NOT EXISTS (SELECT 1 FROM threads h WHERE h.id = o.thread_id)
+            AND NOT EXISTS (SELECT 1 FROM threads h WHERE h.id = :thread_id)
+        """,
+        {"thread_id": thread_id, "since": to_text(now - timedelta(hours=1))},
+    )
+    return int(found["n"])
 
 
 def _why_closed(tx: Transaction, turn_id: str) -> str:
@@ -349,28 +391,24 @@ def _why_closed(tx: Transaction, turn_id: str) -> str:
 
 def _insert(
     tx: Transaction,
-    thread_id: str,
+    new: _New,
     turn_id: str | None,
-    message: str,
-    sender: str,
     now: datetime,
     cancelled: str | None,
     old_ok: bool = False,
 ) -> Reply:
     (row,) = tx.execute(
         """
-        INSERT INTO queue_outbox (id, thread_id, turn_id, message, sender, status,
-                                  created_at, processed_at, last_error, old_ok)
-        VALUES (:id, :thread_id, :turn_id, :message, :sender, :status,
-                :now, :processed_at, :reason, :old_ok)
+        INSERT INTO queue_outbox (id, thread_id, turn_id, message, sender, door,
+                                  status, created_at, processed_at, last_error, old_ok)
+        VALUES (:id, :thread_id, :turn_id, :message, :sender, :door,
+                :status, :now, :processed_at, :reason, :old_ok)
         RETURNING *
         """,
         {
             "id": str(uuid.uuid4()),
-            "thread_id": thread_id,
+            **new._asdict(),
             "turn_id": turn_id,
-            "message": message,
-            "sender": sender,
             "status": "cancelled" if cancelled else "pending",
             "now": to_text(now),
             "processed_at": to_text(now) if cancelled else None,

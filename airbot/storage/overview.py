@@ -16,6 +16,7 @@ from datetime import datetime
 from datetime import timedelta
 
 from airbot.models import AIHealth
+from airbot.models import Door
 from airbot.models import Job
 from airbot.models import ReplyStatus
 from airbot.models import Run
@@ -113,6 +114,7 @@ class OutboxLine:
     processed_at: datetime | None
     site_message_id: str | None
     parked: bool
+    door: Door | None  # what it came in with
     last_error: str | None
 
 
@@ -165,12 +167,13 @@ class Shown:
 
     def waiting(self, session: Session, now: datetime) -> list[Waiting]:
         """What only a person can settle, and has not settled yet."""
+        week = session.site_time(now) - MISSED_FOR
         return [
             *self._waiting_session(session),
             *map(_waiting_trouble, self._troubles()),
-            *map(_waiting_reply, self._replies_left()),
+            *_waiting_replies(self._replies_left(week)),
             *map(_waiting_turn, self._turns_left()),
-            *map(_missed, self._turns_missed(session.site_time(now))),
+            *map(_missed, self._turns_missed(week)),
         ]
 
     def _waiting_session(self, session: Session) -> Iterator[Waiting]:
@@ -191,15 +194,20 @@ class Shown:
         )
         return [trouble_from_row(row) for row in rows]
 
-    def _replies_left(self) -> list[sqlite3.Row]:
-        return self._db.read(f"""
+    def _replies_left(self, week: datetime) -> list[sqlite3.Row]:
+        """One to a conversation that nobody has seen is forgotten after a week."""
+        return self._db.read(
+            f"""
             SELECT o.*, h.title, COALESCE(t.first_at, o.created_at) AS asked_first
             FROM queue_outbox o LEFT JOIN turns t ON t.id = o.turn_id
             LEFT JOIN threads h ON h.id = o.thread_id
             WHERE o.status = 'uncertain' AND o.parked
                 OR o.status = 'failed' AND NOT {SETTLED}
+                    AND (h.id IS NOT NULL OR o.created_at >= :week)
             ORDER BY o.rowid
-            """)
+            """,
+            {"week": to_text(week)},
+        )
 
     def _turns_left(self) -> list[sqlite3.Row]:
         """Those that failed, and those that are asked no more: the AI is silent."""
@@ -212,7 +220,7 @@ class Shown:
             ORDER BY t.rowid
             """)
 
-    def _turns_missed(self, site_now: datetime) -> list[sqlite3.Row]:
+    def _turns_missed(self, week: datetime) -> list[sqlite3.Row]:
         """Not answered in time, while airbot was there; what it found old is history.
 
         After a week nobody waits for that answer any more.
@@ -228,7 +236,7 @@ class Shown:
                 AND NOT {SETTLED}
             ORDER BY t.rowid
             """,
-            {"week": to_text(site_now - MISSED_FOR)},
+            {"week": to_text(week)},
         )
 
     def messages(self, limit: int) -> list[MessageLine]:
@@ -269,7 +277,7 @@ class Shown:
             """
             SELECT o.id, o.thread_id, o.turn_id, h.title, o.message, o.status,
                    o.attempts, o.created_at, o.next_attempt_at, o.send_started_at,
-                   o.processed_at, o.site_message_id, o.parked, o.last_error
+                   o.processed_at, o.site_message_id, o.parked, o.door, o.last_error
             FROM queue_outbox o LEFT JOIN threads h ON h.id = o.thread_id
             ORDER BY o.rowid DESC LIMIT :limit
             """,
@@ -295,6 +303,16 @@ def in_words(counts: Counts, none: str) -> str:
 def _waiting_trouble(trouble: Trouble) -> Waiting:
     what = f"conversation {trouble.thread_id} cannot be read: {trouble.sentence}"
     return Waiting(what, "look at it in Airbnb's inbox", trouble.title)
+
+
+def _waiting_replies(rows: list[sqlite3.Row]) -> Iterator[Waiting]:
+    """Many to conversations that nobody knows, of a script gone wrong say, are one."""
+    unknown = [r for r in rows if r["title"] is None and r["status"] == "failed"]
+    if len(unknown) > 1:
+        rows = [row for row in rows if row not in unknown]
+        what = f"{len(unknown)} replies to conversations that Airbnb does not show"
+        yield Waiting(f"{what} have failed", "airbot outbox")
+    yield from map(_waiting_reply, rows)
 
 
 def _waiting_reply(row: sqlite3.Row) -> Waiting:
@@ -346,5 +364,6 @@ def _outbox_line(row: sqlite3.Row) -> OutboxLine:
         "send_started_at": to_time_or_none(row["send_started_at"]),
         "processed_at": to_time_or_none(row["processed_at"]),
         "parked": bool(row["parked"]),
+        "door": Door(row["door"]) if row["door"] else None,
     }
     return OutboxLine(**{**dict(row), **values})

@@ -47,6 +47,17 @@ class Runs:
             tx.execute("UPDATE cycles SET running_since = NULL")  # of a life killed
         return int(row["number"])
 
+    def crowded(self, at: datetime) -> None:
+        """All connections of the webhook were taken, in the life that runs now."""
+        with self._db.transaction() as tx:
+            tx.execute(
+                """
+                UPDATE runs SET crowded_at = :at
+                WHERE number = (SELECT MAX(number) FROM runs)
+                """,
+                {"at": to_text(at)},
+            )
+
     def end(self, number: int, now: datetime) -> None:
         with self._db.transaction() as tx:
             tx.execute(
@@ -62,4 +73,5 @@ def run_from_row(row: sqlite3.Row) -> Run:
         settings=row["settings"],
         started_at=to_time(row["started_at"]),
         ended_at=to_time_or_none(row["ended_at"]),
+        crowded_at=to_time_or_none(row["crowded_at"]),
     )

@@ -253,6 +253,12 @@ ALTER TABLE turns ADD COLUMN taken_as TEXT;     -- the shape of a 2xx that was n
 ALTER TABLE turns ADD COLUMN silences INTEGER NOT NULL DEFAULT 0;  -- 2xx, and no answer
 """
 
+# How answers come in, and that the webhook was crowded.
+EIGHTH = """
+ALTER TABLE queue_outbox ADD COLUMN door TEXT;  -- through which it came, if that is known
+ALTER TABLE runs ADD COLUMN crowded_at TEXT;    -- all connections of the webhook taken
+"""
+
 MIGRATIONS: tuple[str, ...] = (
     FIRST,
     SECOND,
@@ -261,5 +267,6 @@ MIGRATIONS: tuple[str, ...] = (
     FIFTH,
     SIXTH,
     SEVENTH,
+    EIGHTH,
 )
 VERSION = len(MIGRATIONS)

@@ -41,9 +41,12 @@ def new_app(
             raise Refused(403)
 
     def error_page(e: HTTPError) -> bytes:
+        sentence = _sentence(e, sentences)
         if e.status_code == 500:
             room.error("a request failed: %s", type(e.exception).__name__)
-        sentence = _sentence(e, sentences)
+        elif e.status_code != 429:  # the first of them was logged
+            who = request.environ.get("REMOTE_ADDR", "")
+            room.warning("refused with %d: %s (from %s)", e.status_code, sentence, who)
         if in_json:
             e.content_type = JSON
             return failure(sentence)

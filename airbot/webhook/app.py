@@ -67,10 +67,6 @@ class Webhook:
             caller = self._callers.admit(raw)
             answered = self._take(caller, read_call(raw))
             return json_answer(200, _success(answered))
-        except Refused as e:
-            if e.status_code != 429:  # the first of them was logged
-                logger.warning("refused with %d: %s", e.status_code, e.body)
-            raise
         except StorageError as e:
             logger.error("%s", e)
             raise Refused(503) from None
@@ -82,14 +78,16 @@ class Webhook:
         if turn is not None and turn.thread_id != call.thread_id:
             raise Refused(400, "conversation_id is not the conversation of that turn")
         if call.action == "reply":
-            return self._reply(turn or call.thread_id, call, caller.call_id)
+            return self._reply(turn or call.thread_id, call, caller)
         if turn is None:
             raise Refused(404, "this conversation has no turn that could be ignored")
         return self._answers.ignore(turn, logger, caller.call_id)
 
-    def _reply(self, to: Turn | str, call: Call, call_id: str | None) -> Answered:
+    def _reply(self, to: Turn | str, call: Call, caller: Caller) -> Answered:
+        message, sender = call.message, call.sender
+        id_, door = caller.call_id, caller.door
         try:
-            return self._answers.reply(to, call.message, call.sender, logger, call_id)
+            return self._answers.reply(to, message, sender, logger, id_, door)
         except ReplyRefused as e:
             raise Refused(400, str(e)) from None
         except AnsweredOtherwise as e:

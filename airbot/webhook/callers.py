@@ -26,6 +26,7 @@ from airbot.contract.signing import is_signed
 from airbot.contract.signing import secrets_in
 from airbot.contract.tokens import expiry_in
 from airbot.contract.tokens import is_token
+from airbot.models import Door
 from airbot.models import Turn
 from airbot.storage import Storage
 from airbot.web.request import has_header
@@ -47,8 +48,12 @@ FORWARDED = ("x-forwarded-for", "x-forwarded-host", "x-real-ip", "forwarded", "v
 
 @dataclass(frozen=True)
 class Caller:
-    """`turn` is what a token opens, `until` when; `call_id` names a signed call."""
+    """Through which door he came.
 
+    `turn` is what a token opens, `until` when; `call_id` names a signed call.
+    """
+
+    door: Door
     turn: Turn | None = None
     until: datetime | None = None  # by Airbnb's clock
     call_id: str | None = None
@@ -105,13 +110,12 @@ class Callers:
     def admit(self, body: bytes) -> Caller:
         """Raises Refused; who is wrong too often waits, and is logged once."""
         address = request.environ.get("REMOTE_ADDR") or ""
-        slowed = self._wrongs.are_many(address)
         try:
-            caller = self._judge(body, slowed)
+            caller = self._judge(body)
         except Refused as e:
             if e.status_code != 401:
                 raise
-            if slowed:
+            if self._wrongs.are_many(address):
                 raise Refused(429, "too many wrong secrets, try again later") from None
             if self._wrongs.add(address):
                 text = "%d wrong secrets within a minute from %s: it is slowed down"
@@ -130,16 +134,19 @@ class Callers:
         if not self._storage.outbox.of_turn(caller.turn.id):
             raise Refused(401, "the turn is too old to be answered")
 
-    def _judge(self, body: bytes, slowed: bool) -> Caller:
+    def _judge(self, body: bytes) -> Caller:
+        """What is right always passes: who guesses must not keep the AI out."""
         query = parse_qs(request.query_string, keep_blank_values=True)
         if "turn" in query or "token" in query:
             given = query.get("turn", []), query.get("token", [])
             return self._who_has_the_token(*given)
         if self._settings.secret:
-            return self._who_knows_the_secret(body, slowed)
+            return self._who_knows_the_secret(body)
         if not self._is_from_here():
             raise Refused(401, "set webhook.secret to take calls from other machines")
-        return Caller()
+        if not self._settings.trust_this_machine:
+            raise Refused(401, "plain calls are not taken (webhook.trust_this_machine)")
+        return Caller(Door.PLAIN)
 
     def _who_has_the_token(self, ids: list[str], tokens: list[str]) -> Caller:
         key = self._storage.session.token_key()
@@ -148,16 +155,15 @@ class Callers:
         turn = self._storage.turns.get(ids[0])
         if turn is None:
             raise Refused(404, "that turn is not known (any more)")
-        return Caller(turn, expiry_in(tokens[0]) or turn.newest_at + self._max_age)
+        until = expiry_in(tokens[0]) or turn.newest_at + self._max_age
+        return Caller(Door.TOKEN, turn, until)
 
-    def _who_knows_the_secret(self, body: bytes, slowed: bool) -> Caller:
+    def _who_knows_the_secret(self, body: bytes) -> Caller:
         if has_header("webhook-signature"):
-            return Caller(call_id=self._signed_call(body))
-        # Only this can be guessed. A token or a signature that fits always passes, so
-        # that nobody who is wrong on purpose can keep the AI out.
-        if slowed or not self._is_bearer(header("authorization")):
+            return Caller(Door.SIGNATURE, call_id=self._signed_call(body))
+        if not self._is_bearer(header("authorization")):
             raise Refused(401, "Authorization: Bearer <webhook.secret> is missing")
-        return Caller()
+        return Caller(Door.SECRET)
 
     def _signed_call(self, body: bytes) -> str:
         signed = {name: header(name) for name in SIGNED_BY}
@@ -183,7 +189,7 @@ class Callers:
         return (
             is_loopback(request.environ.get("REMOTE_ADDR") or "")
             and is_loopback(host_of(header("host")))
-            and (not self._public or is_loopback(self._public))
+            and self._settings.is_called_from_here
             and not any(has_header(name) for name in FORWARDED)
         )
 
