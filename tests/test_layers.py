@@ -8,7 +8,7 @@
     web  contract
     policy
     config  models  logs  locks  private
-    addresses  exceptions
+    addresses  exceptions  terminal
 
 The one exception: `airbnb` is handed the browser and names its types.
 """
@@ -34,7 +34,7 @@ FLOORS = [
     {"web", "contract"},
     {"policy"},
     {"config", "models", "logs", "locks", "private"},
-    {"addresses", "exceptions"},
+    {"addresses", "exceptions", "terminal"},
 ]
 WORLDS = FLOORS[4]
 HANDED = {("airbnb", "browser")}

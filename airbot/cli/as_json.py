@@ -70,4 +70,10 @@ def outbox(lines: list[OutboxLine]) -> str:
 
 def _written(value: object) -> str:
     ascii_only = sys.stdout.encoding.lower() != "utf-8"
-    return json.dumps(value, ensure_ascii=ascii_only, indent=2, default=iso)
+    text = json.dumps(value, ensure_ascii=ascii_only, indent=2, default=iso)
+    # JSON itself escapes no C1 control and no mark of direction.
+    return "".join(c if c.isprintable() or c == "\n" else _escaped(c) for c in text)
+
+
+def _escaped(char: str) -> str:
+    return json.dumps(char)[1:-1]

@@ -13,6 +13,7 @@ import wcwidth
 from airbot.storage.overview import SHORT_ID
 from airbot.storage.overview import MessageLine
 from airbot.storage.overview import OutboxLine
+from airbot.terminal import plain
 
 WIDTH = 80
 NAME_WIDTH = 20
@@ -64,10 +65,6 @@ def first_words(text: str | None, width: int) -> str:
     if wcwidth.width(line) <= width:
         return line
     return wcwidth.clip(line, 0, max(0, width - 1)).rstrip() + "…"
-
-
-def plain(text: str) -> str:
-    return "".join(c if c.isprintable() else " " for c in text)
 
 
 def clock(at: datetime) -> str:

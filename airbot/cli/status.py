@@ -13,7 +13,6 @@ from datetime import timedelta
 from airbot.cli.show import ago
 from airbot.cli.show import clock
 from airbot.cli.show import field_lines
-from airbot.cli.show import plain
 from airbot.cli.show import wrapped
 from airbot.config import Config
 from airbot.models import AIHealth
@@ -28,6 +27,7 @@ from airbot.policy.health import JobState
 from airbot.policy.health import Program
 from airbot.storage.overview import Overview
 from airbot.storage.overview import in_words
+from airbot.terminal import plain
 
 MOST_WAITING = 10
 CROWDED_FOR = timedelta(hours=1)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import sys
 
+from airbot.terminal import PlainStream
+
 
 def open_streams() -> None:
     """Open what is closed, or the database would get its number; print any text.
 
-    A name that the terminal's character set lacks is printed as `\\xe9`.
+    What a terminal would obey is left out. A name that the terminal's character set lacks is printed as `\\xe9`.
     """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         _open(number)
@@ -19,6 +21,10 @@ def open_streams() -> None:
     sys.stdout.reconfigure(  # type: ignore[union-attr]
         line_buffering=True, errors="backslashreplace"
     )
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if not isinstance(stream, PlainStream):
+            setattr(sys, name, PlainStream(stream))
 
 
 def _open(number: int) -> None:

@@ -12,6 +12,7 @@ from airbot.config import Config
 from airbot.daemon.once import exit_code
 from airbot.daemon.parts import dry_parts
 from airbot.storage import Storage
+from airbot.terminal import plain
 
 
 def run_dry(
@@ -22,17 +23,17 @@ def run_dry(
     """Read the inbox into a copy and say what would follow; the exit code."""
     with dry_parts(config, browser_arguments) as parts:
         read = parts.gate.run("sync", parts.syncer.run, patient=False)
-        for line in _would_do(parts.storage):
+        for line in would_do(parts.storage):
             say(line)
         return exit_code(parts.storage, read)
 
 
-def _would_do(storage: Storage) -> list[str]:
-    lines = [storage.session.get().in_words()]
+def would_do(storage: Storage) -> list[str]:
+    lines = [plain(storage.session.get().in_words())]
     for question in storage.turns.open_questions():
         count = len(question.texts)
         lines.append(
-            f"would ask about {question.sender}'s {count} unanswered "
+            f"would ask about {plain(question.sender)}'s {count} unanswered "
             f"{'text' if count == 1 else 'texts'} in {question.turn.thread_id}"
         )
     for reply in storage.outbox.with_status("pending"):

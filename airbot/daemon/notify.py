@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import socket
 
+from airbot.terminal import plain
+
 
 class Notifier:
     """Speaks to `$NOTIFY_SOCKET`, if there is one.
@@ -23,8 +25,10 @@ class Notifier:
         """Such as "READY=1", "STATUS=...", "WATCHDOG=1", "STOPPING=1"."""
         if not self._address:
             return
+        # What Airbnb says may be among it: a line end would begin another message.
+        said = "\n".join(plain(line) for line in lines)
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as messenger:
             try:
-                messenger.sendto("\n".join(lines).encode(), self._address)
+                messenger.sendto(said.encode(errors="replace"), self._address)
             except OSError:
                 pass  # a manager that is gone is nothing that a host could mend

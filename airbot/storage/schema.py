@@ -255,8 +255,8 @@ ALTER TABLE turns ADD COLUMN silences INTEGER NOT NULL DEFAULT 0;  -- 2xx, and n
 
 # How answers come in, and that the webhook was crowded.
 EIGHTH = """
-ALTER TABLE queue_outbox ADD COLUMN door TEXT;  -- through which it came, if that is known
-ALTER TABLE runs ADD COLUMN crowded_at TEXT;    -- all connections of the webhook taken
+ALTER TABLE queue_outbox ADD COLUMN door TEXT;  -- what it came in with
+ALTER TABLE runs ADD COLUMN crowded_at TEXT;  -- all connections of the webhook taken
 """
 
 MIGRATIONS: tuple[str, ...] = (

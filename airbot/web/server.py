@@ -36,7 +36,8 @@ class _Task(WSGITask):
 
     def build_response_header(self) -> bytes:
         if self.environ is None or KEEP not in self.environ:
-            self.request.headers["CONNECTION"] = "close"  # type: ignore[attr-defined]
+            headers = self.request.headers  # type: ignore[attr-defined]
+            headers["CONNECTION"] = "close"
         return bytes(super().build_response_header())
 
 
