@@ -11,7 +11,8 @@ from airbot.terminal import PlainStream
 def open_streams() -> None:
     """Open what is closed, or the database would get its number; print any text.
 
-    What a terminal would obey is left out. A name that the terminal's character set lacks is printed as `\\xe9`.
+    What a terminal would obey is left out; what its character set lacks is printed as
+    `\\xe9`.
     """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         _open(number)

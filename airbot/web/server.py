@@ -32,7 +32,7 @@ NEVER_S = 10**9
 
 
 class _Task(WSGITask):
-    """An answer closes its connection: kept ones that are idle would fill the server."""
+    """An answer ends its connection: idle ones that are kept would fill the server."""
 
     def build_response_header(self) -> bytes:
         if self.environ is None or KEEP not in self.environ:
