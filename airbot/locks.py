@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 from airbot.exceptions import AlreadyRunning
+from airbot.private import open_ours
 
 TRY_EVERY_S = 0.05
 
@@ -29,7 +30,7 @@ class InstanceLock:
     def acquire(self, patience_s: float = 0) -> None:
         """Raises AlreadyRunning, naming the process that holds it all that time."""
         self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fd = open_ours(self._path, os.O_RDWR | os.O_CREAT)
         end = time.monotonic() + patience_s
         while not _try_lock(fd, fcntl.LOCK_EX):
             if time.monotonic() >= end:
@@ -54,7 +55,7 @@ class InstanceLock:
     def is_held(self) -> bool:
         """Does another process hold it now?"""
         try:
-            fd = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+            fd = open_ours(self._path, os.O_RDONLY)
         except FileNotFoundError:
             return False
         try:

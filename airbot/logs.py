@@ -15,6 +15,8 @@ from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
+from airbot.private import open_ours
+
 FILE_BYTES = 5_000_000
 FILES_KEPT = 5
 FORGET_S = 3300.0  # under an hour: the hourly lines must show
@@ -109,11 +111,7 @@ class _PrivateFile(RotatingFileHandler):
     """Full files are our user's alone, too."""
 
     def _open(self) -> TextIOWrapper:
-        fd = os.open(
-            self.baseFilename,
-            os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC,
-            0o600,
-        )
+        fd = open_ours(Path(self.baseFilename), os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         return open(fd, "a", encoding="utf-8", errors="backslashreplace")
 
 

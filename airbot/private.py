@@ -18,6 +18,14 @@ DATABASE_ENDS = ("-wal", "-shm", "-journal", ".lock", ".running")
 PROFILE_MARKS = ("Local State", "Default", "airbot-cookies.json")
 
 
+def open_ours(path: Path, how: int) -> int:
+    """A file of ours, made 0600; its descriptor, which no child inherits.
+
+    Never through a link: whoever may write in the folder could have put it there.
+    """
+    return os.open(path, how | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+
+
 def close_files(paths: Iterable[Path]) -> list[str]:
     """Close these files to other users; a sentence for each that stays open."""
     return [said for path in paths if _is_open(path) and (said := _close(path))]

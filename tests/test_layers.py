@@ -7,8 +7,8 @@
     airbnb  browser  ai  storage     they do not import each other
     web  contract
     policy
-    config  models  logs  locks  private
-    addresses  exceptions  terminal
+    config  models  logs  locks
+    addresses  exceptions  private  terminal
 
 The one exception: `airbnb` is handed the browser and names its types.
 """
@@ -33,8 +33,8 @@ FLOORS = [
     {"airbnb", "browser", "ai", "storage"},
     {"web", "contract"},
     {"policy"},
-    {"config", "models", "logs", "locks", "private"},
-    {"addresses", "exceptions", "terminal"},
+    {"config", "models", "logs", "locks"},
+    {"addresses", "exceptions", "private", "terminal"},
 ]
 WORLDS = FLOORS[4]
 HANDED = {("airbnb", "browser")}

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import logging
 import os
 import sys
 from collections.abc import Callable
 from collections.abc import Sequence
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -69,6 +71,8 @@ def _check_usage(parsed: argparse.Namespace) -> None:
 def _explain_machine(e: OSError) -> int:
     """A folder that may not be written, a full disk."""
     where = f": {e.filename}" if e.filename else ""
+    if e.errno == errno.ELOOP:
+        return _say(FAILED, f"a link stands in the place of a file{where}: remove it")
     if isinstance(e, PermissionError) and e.filename:
         from airbot.config.ours import command_of_owner
 
@@ -128,10 +132,12 @@ def _end_now(code: int) -> int:
 def _config(parsed: argparse.Namespace) -> Config:
     """Read the settings, start the log, and keep secrets from the browser."""
     from airbot.config import load_config
+    from airbot.config.owner import check_owner
     from airbot.logs import start_logging
     from airbot.private import UMASK
 
     config = load_config(parsed.config)
+    check_owner(config.kept)  # before the log is opened
     os.umask(UMASK)
     _keep_secrets()
     start_logging(config.logging.level, config.logging.dir)
@@ -164,15 +170,23 @@ def _keep_secrets() -> None:
         os.environ.pop(name, None)
 
 
-def _desk(name: str) -> Callable[[argparse.Namespace], int]:
-    """A command that looks into the database, or changes a row of it."""
+def _desk(name: str, *rooms: str) -> Callable[[argparse.Namespace], int]:
+    """A command that looks into the database, or changes a row of it.
+
+    `rooms` are those that it needs besides: imported while root can still read them.
+    """
 
     def command(parsed: argparse.Namespace) -> int:
         from airbot.cli import desk
         from airbot.config import load_config
+        from airbot.config.owner import become_owner
 
         run: Callable[[Config, argparse.Namespace], int] = getattr(desk, name)
-        return run(load_config(parsed.config), parsed)
+        for room in rooms:
+            import_module(room)
+        config = load_config(parsed.config)
+        become_owner(config.kept)
+        return run(config, parsed)
 
     return command
 
@@ -209,7 +223,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "status": _desk("status"),
     "messages": _desk("messages"),
     "messages retry": _desk("messages_retry"),
-    "messages done": _desk("messages_done"),
+    "messages done": _desk("messages_done", "airbot.airbnb"),
     "outbox": _desk("outbox"),
     "outbox retry": _desk("outbox_retry"),
     "outbox cancel": _desk("outbox_cancel"),

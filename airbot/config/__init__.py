@@ -8,7 +8,8 @@ looks there.
     readers.py  from a text to a value
     sources.py  where texts stand
     checks.py   what is wrong between values
-    ours.py     whose a file is
+    ours.py     whose a file of settings is
+    owner.py    whose the files are that airbot keeps
 
 All problems are collected and raised together as one ConfigError. Their texts name keys
 and environment names, never a secret; nor do they quote an address, which may hold one.
@@ -161,6 +162,12 @@ class Config:
     source: Path | None  # the config.ini that was read
     warnings: tuple[str, ...]  # sentences for the operator; nothing is wrong yet
     dotenv: Path | None = None  # the .env that was read
+
+    @property
+    def kept(self) -> tuple[Path, ...]:
+        """Where airbot keeps what it keeps: the database, the profile, the logs."""
+        paths = (self.storage.path, self.airbnb.session_dir, self.logging.dir)
+        return tuple(path for path in paths if path is not None)
 
     @property
     def read_from(self) -> str:

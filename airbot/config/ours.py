@@ -27,11 +27,15 @@ CONTAINERS = (
 
 def check_ours(files: Iterable[Path]) -> None:
     """Raises ConfigError where others have written, or may write, one of them."""
-    if os.geteuid() == 0 and any(mark.exists() for mark in CONTAINERS):
+    if os.geteuid() == 0 and is_container():
         return
     problems = [said for file in files for said in _iter_problems(file)]
     if problems:
         raise ConfigError(problems)
+
+
+def is_container() -> bool:
+    return any(mark.exists() for mark in CONTAINERS)
 
 
 def _iter_problems(file: Path) -> Iterator[str]:

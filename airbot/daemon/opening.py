@@ -14,7 +14,6 @@ little: `airbot status` must not wait for what only a daemon needs.
 from __future__ import annotations
 
 import logging
-import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -25,8 +24,7 @@ from pathlib import Path
 
 from airbot import private
 from airbot.config import Config
-from airbot.config.ours import user_name
-from airbot.exceptions import ConfigError
+from airbot.config.owner import check_owner
 from airbot.exceptions import StorageError
 from airbot.locks import InstanceLock
 from airbot.locks import database_lock
@@ -168,7 +166,7 @@ def close_to_others(config: Config) -> None:
 
     Raises ConfigError where it is another user's.
     """
-    _check_owner(config.airbnb.session_dir, config.storage.path)
+    check_owner(config.kept)
     profile = config.airbnb.session_dir.resolve()
     locks = (profile.with_name(profile.name + end) for end in (".lock", ".reconnect"))
     said = private.close_profile(profile) + private.close_files(locks)
@@ -177,16 +175,3 @@ def close_to_others(config: Config) -> None:
         said += private.close_logs(config.logging.dir, LOG_FILES)
     for sentence in dict.fromkeys(said):
         logger.warning("%s", sentence)
-
-
-def _check_owner(*paths: Path) -> None:
-    """As another user (root, say) we would leave files that the service cannot use.
-
-    Raises ConfigError with the right command.
-    """
-    for path in paths:
-        if path.exists() and path.stat().st_uid != os.geteuid():
-            owner = user_name(path.stat().st_uid)
-            raise ConfigError(
-                [f"{path} is {owner}'s: run airbot as him, with sudo -u {owner} airbot"]
-            )

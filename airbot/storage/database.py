@@ -30,13 +30,13 @@ from airbot.exceptions import StorageError
 from airbot.models import SessionState
 from airbot.models import iso
 from airbot.models import utcnow
+from airbot.private import open_ours
 from airbot.storage.schema import APPLICATION_ID
 from airbot.storage.schema import MIGRATIONS
 from airbot.storage.schema import VERSION
 from airbot.storage.view import BUSY_TIMEOUT_S
 from airbot.storage.view import Params
 from airbot.storage.view import Readable
-from airbot.storage.view import open_private
 from airbot.storage.view import wrap_errors
 
 LOCK_AGAIN_S = 0.002
@@ -63,18 +63,15 @@ class Database(Readable):
         self._thread_lock = threading.Lock()
         self._writes: deque[Write[Any]] = deque()  # that wait for a shared commit
         with wrap_errors(self.path):
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            real = path.resolve()  # a link to it is the same database
+            real.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             if not path.exists():
                 # Only then: closing any descriptor of an open database drops the
                 # locks that SQLite holds on it (sqlite.org/howtocorrupt.html 2.2).
-                os.close(open_private(path))
+                os.close(open_ours(real, os.O_RDWR | os.O_CREAT))
             self._place = _place_of(path)
-            self._lock_fd = open_private(path.with_name(path.name + ".lock"))
-            if os.geteuid() == 0:
-                # `sudo airbot status` must not leave a lock that the service, which
-                # runs as another user, cannot open.
-                owner = path.stat()
-                os.fchown(self._lock_fd, owner.st_uid, owner.st_gid)
+            lock = real.with_name(real.name + ".lock")
+            self._lock_fd = open_ours(lock, os.O_RDWR | os.O_CREAT)
             self._migrate()
 
     def check_place(self) -> None:

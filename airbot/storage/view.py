@@ -23,6 +23,7 @@ from typing import Any
 
 from airbot.exceptions import StorageError
 from airbot.exceptions import WrongDatabase
+from airbot.private import open_ours
 from airbot.storage.schema import APPLICATION_ID
 from airbot.storage.schema import VERSION
 
@@ -38,6 +39,7 @@ IN_WORDS = {
     "readonly": "it cannot be written: look at its owner, and at the disk",
     "disk I/O error": "the disk does not take what is written: look at it",
     "locked": "another program keeps it locked",
+    "symbolic links": "a link stands in the place of a file of it: remove it",
 }
 DAMAGED = ("malformed", "not a database")
 
@@ -140,7 +142,7 @@ class View(Readable):
         """
         self.version()
         with self._undisturbed(), wrap_errors(self.path):
-            os.close(open_private(path))
+            os.close(open_ours(path, os.O_RDWR | os.O_CREAT | os.O_EXCL))
             self._connection().execute("VACUUM INTO :path", {"path": str(path)})
 
     def back_up(self, path: Path) -> None:
@@ -180,8 +182,3 @@ class View(Readable):
         with wrap_errors(self.path):
             found = self._real.stat()
         return found.st_ino, found.st_size, found.st_mtime_ns
-
-
-def open_private(path: Path) -> int:
-    """Open for writing, made for our user alone: -wal and -shm copy the mode."""
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
