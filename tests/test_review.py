@@ -121,10 +121,6 @@ def test_a_closed_turns_reply_yields_to_a_person_too() -> None:
     assert turns.decide_send(P.reply(), held).close is not None
 
 
-def test_a_sender_with_control_characters_is_400(api) -> None:
-    W.refused(api.call({**W.BODY, "sender": "a\0b\x1b[2J"}), 400, "sender")
-
-
 def test_a_failed_turn_whose_texts_went_on_is_not_asked_again(storage) -> None:
     first = S.turn_of(storage, S.guest("1"))
     storage.turns.give_up(first.id, "HTTP 400", S.NOW)
