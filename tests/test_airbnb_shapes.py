@@ -1041,7 +1041,7 @@ def test_only_the_answered_call_of_that_kind_and_thread_is_taken() -> None:
         "https://www.airbnb.co.jp/hosting/messages",
         "https://www.airbnb.fr/hosting/messages?q=/login",
         "https://fr.airbnb.com/hosting/verify-robot",
-        "https://airbnb.com/hosting/login-help",
+        "https://de.airbnb.com/hosting/login-help",
     ],
 )
 def test_any_airbnb_host_will_do_and_words_do_not_matter(address: str) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import parse_qs
 from urllib.parse import urlsplit
 
+from airbot.airbnb.addresses import is_airbnb
 from airbot.airbnb.shapes import is_number
 from airbot.exceptions import ChallengeShown
 from airbot.exceptions import LoginRequired
@@ -22,13 +23,12 @@ from airbot.exceptions import SiteUnavailable
 from airbot.exceptions import SlowDown
 from airbot.models import utcnow
 
-# 1. Addresses: paths only. The host may change under us (www.airbnb.fr, .co.jp).
+# 1. Addresses: paths. Whose host it is, addresses.py knows.
 
 INBOX_PATH = "/hosting/messages"
 THREAD_PATH = re.compile(r"/hosting/messages/(\d+)/?")
 LOGIN_PATH = re.compile(r"/(login|signup|signup_login|authenticate)(/.*)?")
 CHALLENGE_PATH = re.compile(r"/airlock(/.*)?")
-AIRBNB_HOST = re.compile(r"([a-z-]+\.)?airbnb\.([a-z]{2,3}|com?\.[a-z]{2})")
 
 API_PATH = re.compile(r"/api/v3/([A-Za-z]+)(/|$)")
 LIST_QUERY = "ViaductInboxData"  # seen 2023 to 2026-09
@@ -178,15 +178,14 @@ def shown_thread(url: str) -> str | None:
 
 
 def check_address(url: str, base_url: str) -> None:
-    """Challenge? login? Airbnb at all? In this order."""
+    """Airbnb at all? challenge? login? In this order: a stranger's are not Airbnb's."""
+    if not is_airbnb(url, base_url):
+        raise SiteChanged("the inbox: the page is not Airbnb's")
     parts = urlsplit(url)
     if CHALLENGE_PATH.fullmatch(parts.path):
         raise ChallengeShown("airlock page")
     if LOGIN_PATH.fullmatch(parts.path) or "has_logged_out=" in parts.query:
         raise LoginRequired("Airbnb asks for a login")
-    host = (parts.hostname or "").lower()
-    if parts.netloc != urlsplit(base_url).netloc and not AIRBNB_HOST.fullmatch(host):
-        raise SiteChanged("the inbox: the page is not Airbnb's")
 
 
 def check_marks(marks: dict[str, str | None]) -> None:

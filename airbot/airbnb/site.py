@@ -4,7 +4,7 @@ The page fetches JSON for itself. `open_inbox` and `open_thread` load it and lis
 `ask_inbox` and `ask_thread` ask the same questions again from inside the page, with the
 page's own address and headers: no reload, and a guest's message stays unread in the
 host's own inbox. After every navigation and on every answer one check, in this order:
-challenge? login? what we wanted?
+Airbnb's at all? challenge? login? what we wanted?
 
 Errors, of every verb: ChallengeShown, LoginRequired, SiteUnavailable, SiteChanged. What
 fails in one conversation, and may be its own trouble, is a ThreadError instead:
@@ -279,7 +279,7 @@ class Airbnb:
         raise SiteChanged(f"the inbox page: HTTP {status}")
 
     def _check_page(self) -> None:
-        """Challenge? login? Airbnb at all?"""
+        """Airbnb at all? challenge? login?"""
         pages.check_address(self._browser.tab.address(), self._base_url)
         self._check_marks()
 
