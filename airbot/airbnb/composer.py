@@ -8,6 +8,7 @@ go anywhere else is stopped in the page, and the reply counts as not typed.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import NoReturn
 
 from airbot.airbnb import pages
@@ -24,13 +25,18 @@ PRESS_TIMEOUT_S = 10.0
 RELOAD_TIMEOUT_S = 20.0
 TYPING_TRIES = 3  # a hint of the page's, or a new box, takes the focus once
 
+Listening = Callable[[], AbstractContextManager[Callable[[], list[Exchange]]]]
+
 
 class Composer:
     """Of the conversation that the page is open at; inside of a job."""
 
-    def __init__(self, browser: Browser, check_page: Callable[[], None]) -> None:
+    def __init__(
+        self, browser: Browser, check_page: Callable[[], None], listening: Listening
+    ) -> None:
         self._browser = browser
         self._check_page = check_page
+        self._listening = listening
 
     def is_ready(self) -> bool:
         """Could a reply be typed here, as far as is seen without typing?"""
@@ -85,14 +91,14 @@ class Composer:
         answer can be lost, and a success can be swallowed.
         """
         tab = self._browser.tab
-        with tab.listening() as exchanges:
+        with self._listening() as asked:
             # From this line on a guest may have the message, whatever we get to see.
             # The attempt is on record already (Outbox.start_press), and nothing may
             # press again before two readings of the conversation have proven that
             # nothing arrived.
             tab.click(pages.SEND_BUTTON)
-            tab.pump(lambda: _is_over(exchanges), PRESS_TIMEOUT_S)
-            return _outcome(exchanges)
+            tab.pump(lambda: _is_over(asked()), PRESS_TIMEOUT_S)
+            return _outcome(asked())
 
     def _check(self, text: str, typed: bool = True) -> None:
         if self._browser.tab.is_under_dialog(pages.COMPOSER):

@@ -20,11 +20,11 @@ class Loading:
 
     def __init__(
         self,
-        exchanges: list[Exchange],
+        asked: Callable[[], list[Exchange]],
         address: Callable[[], str],
         look: Callable[[], None],
     ) -> None:
-        self._exchanges = exchanges
+        self._asked = asked
         self._address = address
         self._look = look
         self._look_at = time.monotonic() + LOOK_EVERY_S
@@ -35,7 +35,8 @@ class Loading:
         if time.monotonic() > self._look_at:
             self._look_at = time.monotonic() + LOOK_EVERY_S
             self._look()
-        listed = last_list(self._exchanges)
+        exchanges = self._asked()
+        listed = last_list(exchanges)
         if listed is None:
             return False
         if listed.status != 200:
@@ -43,7 +44,7 @@ class Loading:
         shown = pages.shown_thread(self._address())
         if shown is None:
             return self._inbox_is_empty(listed)
-        opened = last_answered(self._exchanges, pages.THREAD_QUERY, shown)
+        opened = last_answered(exchanges, pages.THREAD_QUERY, shown)
         return opened is not None and (opened.status != 200 or self._is_whole(opened))
 
     def _inbox_is_empty(self, listed: Exchange) -> bool:

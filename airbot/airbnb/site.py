@@ -25,6 +25,7 @@ from typing import TypeVar
 
 from airbot.airbnb import pages
 from airbot.airbnb import shapes
+from airbot.airbnb.addresses import is_airbnb
 from airbot.airbnb.composer import Composer
 from airbot.airbnb.loading import Loading
 from airbot.airbnb.questions import NotJson
@@ -76,7 +77,7 @@ class Airbnb:
         self._standing: str | None = None
         self._generation = 0
         self._pressed = False  # was Send pressed on the page that is open?
-        self._composer = Composer(browser, self._check_page)
+        self._composer = Composer(browser, self._check_page, self._listening)
 
     # Reading
 
@@ -239,30 +240,36 @@ class Airbnb:
         path = f"{pages.INBOX_PATH}/{number}" if number else pages.INBOX_PATH
         tab = self._browser.tab
         self._standing = None
-        with tab.listening() as exchanges, _never_stale():
+        with self._listening() as asked, _never_stale():
             with about_the_conversation("open", bool(number)):
                 document = tab.load(self._base_url + path, PAGE_TIMEOUT_S)
                 self._pressed = False
                 self._check_document(document, number)
                 tab.pump(
-                    Loading(exchanges, tab.address, self._check_page).is_over,
+                    Loading(asked, tab.address, self._check_page).is_over,
                     PAGE_TIMEOUT_S,
                 )
                 self._check_page()
-            page = self._read_list(exchanges)
+            page = self._read_list(asked())
             shown = pages.shown_thread(tab.address())
             if number and shown != number:
                 raise ThreadNotShown("Airbnb shows another conversation instead")
             if shown is None:
                 if page.threads:
-                    raise unanswered(exchanges, pages.THREAD_QUERY)
+                    raise unanswered(asked(), pages.THREAD_QUERY)
                 return page, None
             with about_the_conversation("open", bool(number)):
-                reading = self._read_shown(exchanges, shown)
+                reading = self._read_shown(asked(), shown)
             if number and isinstance(reading, ThreadNotShown):
                 raise reading
         self._standing = shapes.global_id(shapes.THREAD_TYPE, shown)
         return page, reading
+
+    @contextmanager
+    def _listening(self) -> Iterator[Callable[[], list[Exchange]]]:
+        """What the page asks Airbnb so far; not what a frame in it asks a stranger."""
+        with self._browser.tab.listening() as heard:
+            yield lambda: [e for e in heard if is_airbnb(e.url, self._base_url)]
 
     def _check_document(self, document: Document, number: str | None) -> None:
         address = document.url or self._browser.tab.address()
