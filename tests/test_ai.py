@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 import hmac
 import logging
@@ -11,6 +12,8 @@ import socket
 import ssl
 import threading
 import time
+import tracemalloc
+import zlib
 from collections.abc import Callable
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -665,6 +668,146 @@ def huge(connection: socket.socket) -> None:
 def test_a_huge_answer_is_not_read_to_its_end() -> None:
     with raw_ai(huge) as url:
         assert HostAI(url, 5).ask(question(), "cb").action == "taken"
+
+
+# What is compressed, although airbot asks for it as it is
+
+REPLY = b'{"action": "reply", "message": "Yes."}'
+
+
+def deflated(body: bytes, wbits: int = zlib.MAX_WBITS) -> bytes:
+    packer = zlib.compressobj(9, wbits=wbits)
+    return packer.compress(body) + packer.flush()
+
+
+def raw_deflated(body: bytes) -> bytes:
+    return deflated(body, -zlib.MAX_WBITS)
+
+
+def twice(body: bytes) -> bytes:
+    return gzip.compress(gzip.compress(body))
+
+
+def four_times(body: bytes) -> bytes:
+    return twice(deflated(gzip.compress(body)))
+
+
+PACKED: dict[str, Callable[[bytes], bytes]] = {
+    "gzip": gzip.compress,
+    "GZip": gzip.compress,
+    "x-gzip": gzip.compress,
+    "deflate": deflated,
+    " deflate ": raw_deflated,
+    "gzip, gzip": twice,
+    "gzip,deflate,gzip,gzip": four_times,
+    "identity, gzip": gzip.compress,
+}
+
+
+def as_it_is(encoding: str, body: bytes, status: str = "200 OK") -> Script:
+    lines = [f"Content-Encoding: {encoding}", f"Content-Length: {len(body)}"]
+    if status.startswith("3"):
+        lines.append("Location: http://127.0.0.1:1/")
+    return answers(head(status, *lines), body)
+
+
+def held_by(ask: Callable[[], object]) -> int:
+    """The most memory that Python held meanwhile, above what it held before."""
+    tracemalloc.start()
+    try:
+        ask()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_an_answer_is_asked_for_as_it_is(ai: DemoAI) -> None:
+    ai.mode = "ignore"
+    HostAI(ai.url, 5, "secret").ask(question(), "cb")
+    assert ai.headers[0]["Accept-Encoding"] == "identity"
+
+
+@pytest.mark.parametrize("encoding", PACKED)
+def test_a_compressed_answer_is_read_all_the_same(encoding: str) -> None:
+    with raw_ai(as_it_is(encoding, PACKED[encoding](REPLY))) as url:
+        assert HostAI(url, 5).ask(question(), "cb") == AIAnswer("reply", "Yes.")
+
+
+@pytest.mark.parametrize("encoding", ["identity", "utf-8", "none", ""])
+def test_what_is_no_compression_is_taken_as_it_is(encoding: str) -> None:
+    with raw_ai(as_it_is(encoding, REPLY)) as url:
+        assert HostAI(url, 5).ask(question(), "cb") == AIAnswer("reply", "Yes.")
+
+
+@pytest.mark.parametrize("status", ["200 OK", "204 No Content"])
+def test_nothing_is_nothing_also_compressed(status: str) -> None:
+    with raw_ai(as_it_is("gzip", b"", status)) as url:
+        assert HostAI(url, 5).ask(question(), "cb").action == "taken"
+
+
+@pytest.mark.parametrize("status", ["200 OK", "302 Found", "400 No", "500 No"])
+@pytest.mark.parametrize("encoding", PACKED)
+def test_a_compressed_answer_is_inflated_up_to_the_bound_only(
+    encoding: str, status: str
+) -> None:
+    bomb = PACKED[encoding](REPLY.replace(b"Yes", b"x" * 64 * MAX_ANSWER_BYTES))
+    assert len(bomb) < MAX_ANSWER_BYTES / 4
+
+    def ask() -> None:
+        if status != "200 OK":
+            assert status[:3] in str(failure(as_it_is(encoding, bomb, status)))
+            return
+        with raw_ai(as_it_is(encoding, bomb)) as url:
+            assert HostAI(url, 5).ask(question(), "cb").action == "taken"
+
+    assert held_by(ask) < 6 * MAX_ANSWER_BYTES
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "identity", "gzip, br"])
+@pytest.mark.parametrize("status", ["200 OK", "302 Found", "500 No"])
+def test_an_answer_without_an_end_is_not_held(encoding: str, status: str) -> None:
+    begin = {"gzip": gzip.compress(b"")[:10], "deflate": b"\x78\x9c"}
+    empty_block = b"\x00\x00\x00\xff\xff"
+
+    def endless(connection: socket.socket) -> None:
+        lines = (f"Content-Encoding: {encoding}", "Location: http://127.0.0.1:1/")
+        connection.sendall(head(status, *lines) + begin.get(encoding, b""))
+        for _ in range(64):
+            connection.sendall(empty_block * (MAX_ANSWER_BYTES // 5))
+
+    def ask() -> None:
+        with raw_ai(endless) as url, suppress(AIError):
+            HostAI(url, 20).ask(question(), "cb")
+
+    assert held_by(ask) < 6 * MAX_ANSWER_BYTES
+
+
+@pytest.mark.parametrize(
+    ("encoding", "body"),
+    [
+        ("gzip", REPLY),
+        ("deflate", REPLY),
+        ("br", REPLY),
+        ("zstd", REPLY),
+        ("compress", REPLY),
+        ("gzip, br", gzip.compress(REPLY)),
+        ("br, gzip", gzip.compress(REPLY)),
+        ("gzip, gzip", gzip.compress(REPLY)),
+        ("deflate", gzip.compress(REPLY)),
+        ("gzip", deflated(REPLY)),
+        ("gzip", gzip.compress(REPLY)[:-9]),
+        ("gzip", gzip.compress(REPLY)[:4]),
+        ("deflate", deflated(REPLY)[:-1]),
+        ("gzip", gzip.compress(REPLY) + b"more"),
+        ("gzip", gzip.compress(REPLY) + gzip.compress(REPLY)),
+    ],
+)
+def test_what_is_not_compressed_as_it_says_is_no_answer(
+    encoding: str, body: bytes
+) -> None:
+    e = failure(as_it_is(encoding, body))
+    assert str(e) == "the AI was not reached (DecodeError)"
+    assert not e.permanent and CANARY not in repr(e)
 
 
 @pytest.mark.parametrize(

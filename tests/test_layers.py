@@ -45,6 +45,7 @@ ALONE = {
     "sqlite3": {"storage"},
     "apscheduler": {"daemon"},
     "requests": {"ai", "sandbox"},
+    "urllib3": {"ai"},
     "bottle": {"web", "webhook", "remote", "sandbox"},
     "waitress": {"web"},
     "dotenv": {"config"},

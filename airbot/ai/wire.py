@@ -12,6 +12,7 @@ import socket
 import ssl
 import threading
 import time
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from urllib3 import HTTPConnectionPool
 from urllib3 import HTTPSConnectionPool
 from urllib3.connection import HTTPConnection
 from urllib3.connection import HTTPSConnection
+from urllib3.exceptions import DecodeError
 from urllib3.exceptions import HTTPError
 from urllib3.exceptions import InvalidHeader
 from urllib3.exceptions import ReadTimeoutError
@@ -30,6 +32,11 @@ from urllib3.util.retry import Retry
 from urllib3.util.ssl_ import create_urllib3_context
 
 MAX_ANSWER_BYTES = 1024 * 1024
+# We ask for answers as they are. What is compressed all the same is inflated here, and
+# not by the library, which bounds each step alone and holds what gives nothing yet.
+# Some servers send `deflate` without its head.
+WBITS = {"gzip": (31,), "x-gzip": (31,), "deflate": (15, -15)}
+NOT_INFLATED = frozenset({"br", "zstd", "compress", "x-compress"})
 TIMEOUTS = (requests.Timeout, TimeoutError, ReadTimeoutError)
 
 
@@ -94,14 +101,14 @@ def _post(
     deadline: _Deadline,
     tls: ssl.SSLContext,
 ) -> Reached:
-    with requests.Session() as session:
+    with _Session() as session:
         session.trust_env = False  # no proxy, no .netrc
         for scheme in ("http://", "https://"):
             session.mount(scheme, _Adapter(deadline, tls))
         with session.post(
             url,
             data=body,
-            headers=headers,
+            headers={**headers, "Accept-Encoding": "identity"},
             timeout=deadline.seconds,
             allow_redirects=False,  # a 302 would become a GET without a body
             stream=True,
@@ -114,6 +121,16 @@ def _post(
                 response.headers.get("Content-Type", ""),
                 _retry_after_s(response.headers.get("Retry-After")),
             )
+
+
+class _Session(requests.Session):
+    """Leads nowhere: where a redirect goes is not even looked at.
+
+    requests would read all of its body first, however large.
+    """
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        return None
 
 
 def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
@@ -129,14 +146,48 @@ def _retry_after_s(given: str | None) -> float | None:
 
 
 def _read(response: requests.Response, deadline: _Deadline) -> bytes | None:
-    body = b""
-    while piece := response.raw.read1(8192, decode_content=True):
+    """The whole body; None where it is too large, as it came or inflated."""
+    body = _received(response, deadline)
+    for encoding in reversed(_encodings(response)):
+        if not body:
+            break
+        if deadline.is_over():
+            raise requests.Timeout
+        body = _inflated(body, encoding)
+    return body
+
+
+def _received(response: requests.Response, deadline: _Deadline) -> bytes | None:
+    body = bytearray()
+    while piece := response.raw.read1(8192, decode_content=False):
         body += piece
         if deadline.is_over():
             raise requests.Timeout
         if len(body) > MAX_ANSWER_BYTES:
             return None
-    return body
+    return bytes(body)
+
+
+def _encodings(response: requests.Response) -> list[str]:
+    """How it is compressed, in the order in which it was done."""
+    given = response.headers.get("Content-Encoding", "").lower().split(",")
+    named = [encoding.strip() for encoding in given]
+    return [name for name in named if name in WBITS or name in NOT_INFLATED]
+
+
+def _inflated(packed: bytes, encoding: str) -> bytes | None:
+    """None where it is too large. Raises DecodeError where it is something else."""
+    for wbits in WBITS.get(encoding, ()):
+        inflater = zlib.decompressobj(wbits)
+        try:
+            body = inflater.decompress(packed, MAX_ANSWER_BYTES + 1)
+        except zlib.error:
+            continue
+        if len(body) > MAX_ANSWER_BYTES:
+            return None
+        if inflater.eof and not inflater.unused_data:
+            return body
+    raise DecodeError(encoding)
 
 
 class _Deadline:
