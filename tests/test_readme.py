@@ -554,7 +554,7 @@ def test_every_command_and_option_exists(typed: str) -> None:
 
 
 def test_every_option_in_a_sentence_exists() -> None:
-    places = ("airbot/cli/parser.py", "tests/unit/__main__.py")
+    places = ("airbot/cli/parser.py", "tests/systemd/__main__.py")
     source = "".join((ROOT / place).read_text() for place in places)
     for code in CODE:
         if code.startswith("--") and code != "--network host":

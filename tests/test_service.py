@@ -204,11 +204,11 @@ def _read(pid: str, name: str) -> str:
     return ""
 
 
-# tests/unit, which tries it under a real systemd
+# tests/systemd, which tries it under a real systemd
 
 
 def test_the_lab_starts_and_names_its_checks() -> None:
-    command = [sys.executable, str(ROOT / "tests" / "unit"), "--help"]
+    command = [sys.executable, str(ROOT / "tests" / "systemd"), "--help"]
     said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     for name in ("fenced", "watchdog_browser", "memory", "reboot", "upgrade"):
         assert name in said

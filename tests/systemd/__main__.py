@@ -1,9 +1,9 @@
 """The unit under a real systemd: a Debian with airbot in it, and what becomes of it.
 
-    sudo .venv/bin/python tests/unit                     all of it, in a container
-    sudo .venv/bin/python tests/unit crash exit_2        these checks
-    sudo .venv/bin/python tests/unit --suite trixie      on another Debian
-    sudo .venv/bin/python tests/unit --vm                in a virtual machine
+    sudo .venv/bin/python tests/systemd                  all of it, in a container
+    sudo .venv/bin/python tests/systemd crash exit_2     these checks
+    sudo .venv/bin/python tests/systemd --suite trixie   on another Debian
+    sudo .venv/bin/python tests/systemd --vm             in a virtual machine
 
 Nothing of this machine is changed but `--folder`. What the container needs: debootstrap
 and systemd-container; the virtual machine: qemu-system-x86 besides.
@@ -38,11 +38,11 @@ NAMES = [check.__name__ for check in (*checks.CHECKS, checks.upgrade)]
 
 def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(
-        prog="python tests/unit", epilog=f"The checks: {', '.join(NAMES)}."
+        prog="python tests/systemd", epilog=f"The checks: {', '.join(NAMES)}."
     )
     parser.add_argument("checks", nargs="*", metavar="CHECK")
     parser.add_argument("--suite", default="bookworm", help="which Debian")
-    parser.add_argument("--folder", type=Path, default=Path("/var/tmp/airbot-unit"))
+    parser.add_argument("--folder", type=Path, default=Path("/var/tmp/airbot-systemd"))
     parser.add_argument("--vm", action="store_true", help="in a virtual machine")
     parser.add_argument("--again", action="store_true", help="in the Debian of before")
     parsed = parser.parse_args(argv)

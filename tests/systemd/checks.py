@@ -130,8 +130,8 @@ def without_sandbox(lab: Lab) -> None:
         lab.answered()
         lab.wait_to_hear("the browser is up without its own sandbox", begun)
         text = lab.out("systemctl cat airbot")
-        lab.machine.write("/tmp/unit/airbot.service", text)
-        assert _exposure(lab, "/tmp/unit/airbot.service") <= EXPOSURE["no sandbox"]
+        lab.machine.write("/tmp/systemd/airbot.service", text)
+        assert _exposure(lab, "/tmp/systemd/airbot.service") <= EXPOSURE["no sandbox"]
 
 
 def status_line(lab: Lab) -> None:
