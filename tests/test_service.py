@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 import shlex
 import signal
@@ -116,6 +117,28 @@ def test_the_user_is_the_readmes() -> None:
     words = command.split()
     assert words[-1] == only("User") == only("Group")
     assert f"--home-dir {only('WorkingDirectory')} " in command
+
+
+def denies(address: str) -> bool:
+    networks = map(ipaddress.ip_network, only("IPAddressDeny").split())
+    return any(ipaddress.ip_address(address) in network for network in networks)
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["169.254.169.254", "169.254.0.1", "224.0.0.251", "239.255.255.250", "ff02::fb"],
+)
+def test_what_no_page_has_business_with_is_denied(address: str) -> None:
+    assert denies(address)
+    assert "IPAddressAllow" not in UNIT  # it would come first
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["127.0.0.1", "::1", "192.168.1.1", "10.0.0.1", "9.9.9.9", "fe80::1", "fd00::1"],
+)
+def test_the_rest_of_the_network_is_open(address: str) -> None:
+    assert not denies(address)
 
 
 # The daemon and its manager

@@ -10,6 +10,7 @@ import re
 import subprocess
 import time
 from collections.abc import Callable
+from typing import Any
 
 from lab import BROWSER
 from lab import DRIVER
@@ -32,6 +33,15 @@ FIRST_LANDED = "f0598fa"  # 0.1.0
 LAKE_PORT = 8441
 PYTHON = "/opt/airbot/bin/python"
 WATCHDOG_S = 20
+DENIED = (
+    "169.254.169.254 169.254.1.1 224.0.0.1 224.0.0.251 239.255.255.250 ff02::1 ff02::fb"
+).split()
+NOT_DENIED = "127.0.0.1 ::1 10.0.2.2 fe80::1".split()  # 10.0.2.2 is QEMU itself
+# Ends well where systemd cannot deny what it should.
+SPEAK_DENIED = (
+    "systemd-run -q --wait --pipe -p IPAddressDeny=127.0.0.1 python3 -c "
+    '\'import socket; socket.socket(type=2).sendto(b"", ("127.0.0.1", 9))\''
+)
 EXPOSURE = {"sandbox": 1.8, "no sandbox": 1.2}
 
 
@@ -103,14 +113,7 @@ def _exposure(lab: Lab, unit: str) -> float:
 
 def fenced(lab: Lab) -> None:
     """From inside: only its own folders are written, nothing in them is run."""
-    begun = lab.now()
-    with lab.drop_in(f"ExecStartPre={PYTHON} /opt/airbot/probe.py"):
-        lab.start()
-        lab.wait_to_hear("^probe: ", begun)
-        (line,) = [
-            r["MESSAGE"] for r in lab.journal(begun) if r["MESSAGE"][:6] == "probe:"
-        ]
-    found = json.loads(line.removeprefix("probe: "))
+    found = _probed(lab)
     assert found["writes"] == [], found
     assert found["own"] == [STATE, "/tmp"], found
     assert found["runs"] == [], found
@@ -120,6 +123,26 @@ def fenced(lab: Lab) -> None:
     assert found["unshares"] == ["user"], found
     for what in ("packets", "traces", "mounts"):
         assert not found[what], found
+
+
+def _probed(lab: Lab, *addresses: str) -> dict[str, Any]:
+    """What probe.py finds from inside of the unit."""
+    probe = " ".join([PYTHON, "/opt/airbot/probe.py", *addresses])
+    begun = lab.now()
+    with lab.drop_in(f"ExecStartPre={probe}"):
+        lab.start()
+        lab.wait_to_hear("^probe: ", begun)
+        (line,) = [
+            r["MESSAGE"] for r in lab.journal(begun) if r["MESSAGE"][:6] == "probe:"
+        ]
+    return dict(json.loads(line.removeprefix("probe: ")))
+
+
+def addresses(lab: Lab) -> None:
+    """A cloud's keys and all devices at once cannot be spoken to, all else can."""
+    if lab.sh(f"sudo {SPEAK_DENIED}", check=False)[0] == 0:
+        raise NotHere("systemd cannot deny an address here (cgroup v2, BPF)")
+    assert _probed(lab, *DENIED, *NOT_DENIED)["denied"] == DENIED
 
 
 def without_sandbox(lab: Lab) -> None:
@@ -373,6 +396,7 @@ CHECKS: tuple[Callable[[Lab], None], ...] = (
     sandboxed,
     exposure,
     fenced,
+    addresses,
     without_sandbox,
     status_line,
     priorities,

@@ -48,7 +48,7 @@ chown ana: /home/ana/.ssh/authorized_keys
 echo 'Port {SSH_PORT}' > /etc/ssh/sshd_config.d/port.conf
 echo airbot-lab > /etc/hostname
 echo '127.0.0.1 localhost airbot-lab' > /etc/hosts
-printf '[Match]\\nName=en*\\n[Network]\\nAddress=10.0.2.15/24\\n' \\
+printf '[Match]\\nName=en*\\n[Network]\\nAddress=10.0.2.15/24\\nGateway=10.0.2.2\\n' \\
     > /etc/systemd/network/qemu.network
 systemctl enable systemd-networkd
 systemctl disable systemd-networkd-wait-online

@@ -1,15 +1,17 @@
 """Runs inside the unit, before airbot: what does it let itself be done? Prints JSON.
 
-ExecStartPre=/opt/airbot/bin/python /opt/airbot/probe.py
+ExecStartPre=/opt/airbot/bin/python /opt/airbot/probe.py [ADDRESS...]
 """
 
 from __future__ import annotations
 
 import ctypes
+import errno
 import json
 import os
 import socket
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -66,6 +68,21 @@ def read(path: str) -> Callable[[], object]:
     return lambda: os.listdir(path) if os.path.isdir(path) else open(path).read(1)
 
 
+def is_denied(address: str) -> bool:
+    """Is a datagram to it refused? Where there is no such network, it is not."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    for index in INTERFACES if address[:4] in ("fe80", "ff02") else [0]:
+        target = (address, 9, 0, index) if ":" in address else (address, 9)
+        with socket.socket(family, socket.SOCK_DGRAM) as sender:
+            try:
+                sender.sendto(b"", target)
+            except OSError as e:
+                if e.errno == errno.EPERM:
+                    return True
+    return False
+
+
+INTERFACES = [int(p.read_text()) for p in Path("/sys/class/net").glob("*/ifindex")]
 WRITE = (
     "/ /etc /etc/airbot /usr /opt/airbot /var /var/lib /home /root /run /sys /dev /boot"
 )
@@ -83,6 +100,7 @@ def main() -> None:
         "capabilities": [line.split()[1] for line in status if line[:3] == "Cap"],
         "processes": sum(path.name.isdigit() for path in Path("/proc").iterdir()),
         "unshares": [name for name, flag in CLONE.items() if worked(unshare(flag))],
+        "denied": [address for address in sys.argv[1:] if is_denied(address)],
         "packets": worked(lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW)),
         "traces": worked(call("ptrace", 0, 0, 0, 0)),
         "mounts": worked(call("mount", b"none", b"/tmp", b"tmpfs", 0, 0)),

@@ -7,7 +7,6 @@ import re
 import subprocess
 import sys
 import tarfile
-from configparser import ConfigParser
 from pathlib import Path
 
 from machine import ROOT
@@ -93,12 +92,10 @@ def put_sources(machine: Machine, revision: str = "") -> None:
 
 
 def fetch_wheels(machine: Machine) -> None:
-    """What pip needs, for the machine's Python: there it asks no index."""
+    """What the lock names, for the machine's Python: there pip asks no index."""
     code = 'import sys; print("%d.%d" % sys.version_info[:2])'
     version = machine.out(f"python3 -c '{code}'")
-    project = ConfigParser()
-    project.read(ROOT / "setup.cfg")
-    wanted = [*project["options"]["install_requires"].split(), "setuptools"]
+    wanted = ("--require-hashes", "-r", ROOT / "airbot" / "requirements.lock")
     folder = machine.folder / f"wheels-{version}"
     subprocess.run(
         [
