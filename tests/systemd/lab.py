@@ -119,8 +119,8 @@ class Lab:
         config = "" if self.name == "airbot" else f"--config {self.config} "
         return self.sh(f"cd /\nsudo -u airbot airbot {config}{command}", check)
 
-    def airbot_json(self, command: str) -> Any:
-        return json.loads(self.airbot(command)[1])
+    def airbot_json(self, command: str, check: bool = True) -> Any:
+        return json.loads(self.airbot(command, check)[1])
 
     @property
     def config(self) -> str:

@@ -51,7 +51,7 @@ def _address(process: subprocess.Popen[str]) -> str:
     said = ""
     for line in process.stdout:
         said += line
-        if "/?token=" in line:
+        if line.strip().startswith("http://"):
             return line.strip()
     raise AssertionError(said)
 
