@@ -31,8 +31,10 @@ LOGIN_PROVIDERS = frozenset(
         "accounts.youtube.com",  # Google's, on the way back from a new login
         "appleid.apple.com",
         "account.apple.com",
+        "idmsa.apple.com",
         "www.facebook.com",
         "m.facebook.com",
+        "web.facebook.com",
         "nid.naver.com",
         "kauth.kakao.com",
         "accounts.kakao.com",
