@@ -18,11 +18,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pages import Pages
+from pages import html
 from playwright.sync_api import sync_playwright
 
 from airbot.airbnb import Airbnb
 from airbot.browser import Browser
 from airbot.browser import find
+from airbot.browser import launch
 from airbot.browser import life
 from airbot.browser import processes
 from airbot.browser.find import HEADLESS_SHELL
@@ -195,6 +198,31 @@ def test_a_missing_browser_says_which_setting_names_it(tmp_path: Path) -> None:
     browser = Browser(tmp_path / "profile", executable="/nowhere/chromium")
     with pytest.raises(BrowserMissing, match="airbnb.browser is /nowhere/chromium"):
         add(browser)
+
+
+# Pages that a page opens
+
+
+def test_the_browser_gathers_no_pages(browser: Browser) -> None:
+    opens = "for (let i = 0; i < 5; i++) window.open('/popup')"
+    with Pages() as pages:
+        with browser.job("loading", 20):
+            browser.tab.load(pages.url + "/", 5)
+            browser.tab.probe(f"() => {{ {opens} }}")
+            browser.tab.wait(0.3)
+        with browser.job("looking", 20):
+            assert browser._context is not None
+            assert browser._context.pages == [browser.tab._page]
+
+
+def test_chromium_itself_stops_a_window_that_nobody_has_clicked_for(
+    browser: Browser,
+) -> None:
+    with Pages() as pages, browser.job("loading", 20):
+        pages.pages["/"] = html("<script>w = window.open('/popup')</script>")
+        browser.tab.load(pages.url + "/", 5)
+        assert browser.tab.probe("() => w") is None
+        assert pages.documents() == ["/"]
 
 
 # Whose process is it?
@@ -583,19 +611,84 @@ def test_one_death_does_not_cost_the_sandbox(
     assert chromium.sandboxed == [True, True]
 
 
+# Not for want of a sandbox: killed for want of memory, say, or with its driver.
+OTHER_DEATHS = ("kill -KILL $$", "kill -TERM $$", "kill -KILL $PPID; sleep 1; exit 1")
+
+
+@pytest.mark.parametrize("death", OTHER_DEATHS)
+def test_deaths_of_other_causes_do_not_cost_the_sandbox(
+    make_browser: Callable[..., Browser], chromium: Chromium, death: str
+) -> None:
+    browser = make_browser(executable=str(chromium.path))
+    for _ in range(3):
+        chromium.behave(death)
+        with pytest.raises(SiteUnavailable):
+            add(browser)
+    assert not (browser.profile / launch.MARK).exists()
+    chromium.behave(WITH)
+    assert add(browser) == 2
+    assert set(chromium.sandboxed) == {True}
+
+
+@pytest.mark.parametrize("death", ["kill -TRAP $$", "exit 1", *OTHER_DEATHS])
 def test_where_the_sandbox_has_worked_it_is_never_left_off(
-    make_browser: Callable[..., Browser], chromium: Chromium
+    make_browser: Callable[..., Browser], chromium: Chromium, death: str
+) -> None:
+    chromium.behave(WITH)
+    first = make_browser(executable=str(chromium.path))
+    assert add(first) == 2
+    mark = first.profile / launch.MARK
+    assert mark.stat().st_mode & 0o777 == 0o600
+    first.close()
+    again = make_browser(executable=str(chromium.path))  # as another process has it
+    chromium.behave(death)
+    for _ in range(3):
+        with pytest.raises(SiteUnavailable, match="the browser ended") as raised:
+            add(again)
+    if "PPID" not in death:
+        assert "set airbnb.sandbox = off" in str(raised.value)
+    chromium.behave(WITH)
+    assert add(again) == 2
+    assert set(chromium.sandboxed) == {True}
+
+
+def test_root_does_not_start_what_has_had_its_sandbox(
+    make_browser: Callable[..., Browser],
+    chromium: Chromium,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     chromium.behave(WITH)
     browser = make_browser(executable=str(chromium.path))
-    assert add(browser) == 2
+    add(browser)
     browser.close()
-    chromium.behave(WITHOUT)
-    with pytest.raises(SiteUnavailable, match="the browser ended"):
-        add(browser)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    for _ in range(2):
+        with pytest.raises(SiteUnavailable, match="root can have none.*sandbox = off"):
+            add(browser)
+    assert chromium.sandboxed == [True]
+
+
+@pytest.mark.parametrize("user", [0, 1000])
+def test_off_is_off_and_said_once(
+    make_browser: Callable[..., Browser],
+    chromium: Chromium,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    user: int,
+) -> None:
     chromium.behave(WITH)
-    assert add(browser) == 2
-    assert chromium.sandboxed == [True, True, True]
+    first = make_browser(executable=str(chromium.path))
+    add(first)
+    first.close()
+    caplog.clear()
+    monkeypatch.setattr(os, "geteuid", lambda: user)
+    browser = make_browser(executable=str(chromium.path), sandbox=False)
+    for _ in range(3):
+        assert add(browser) == 2
+        browser.close()
+    assert chromium.sandboxed == [True, False, False, False]
+    ((level, words),) = about_the_sandbox(caplog)
+    assert level == "WARNING" and "airbnb.sandbox is off" in words
 
 
 # The small one

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from airbot.browser import processes
 from airbot.browser.errors import is_death
 from airbot.browser.errors import is_taken
+from airbot.exceptions import SiteUnavailable
 
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext
@@ -35,6 +36,7 @@ ARGUMENTS = (
     "--disable-sync",
     "--no-first-run",
     "--disable-quic",
+    "--disk-cache-size=100000000",  # bytes; a page could fill a tenth of the disk
 )
 # What Chromium may know of our environment: no secret is among it.
 ENVIRONMENT = re.compile(
@@ -43,15 +45,35 @@ ENVIRONMENT = re.compile(
 )
 
 
+# How Chromium ends that may have no sandbox, and how it ended at all. Killed from
+# outside, out of memory for one, it says nothing about the sandbox; with its driver
+# killed there is no such line.
+ENDED = re.compile(r"process did exit: exitCode=(\w+), signal=(\w+)")
+REFUSALS = ("null", "SIGTRAP", "SIGABRT", "SIGSYS")
+MARK = "airbot-sandbox"  # in the profile: its browser has had its sandbox
+
+ROOT = "root can have none"
+WAY_OUT = "set airbnb.sandbox = off"
+
+
 class Launcher:
-    """Starts one profile's Chromium, and remembers whether its sandbox works here."""
+    """Starts one profile's Chromium, in its own sandbox where it can have it.
+
+    Once it has had it, it is never started without: a page that breaks the browser
+    would else only have to end it twice.
+    """
 
     def __init__(
-        self, profile: Path, headless: bool = True, arguments: tuple[str, ...] = ()
+        self,
+        profile: Path,
+        headless: bool = True,
+        arguments: tuple[str, ...] = (),
+        sandbox: bool = True,
     ) -> None:
         self._profile = profile
         self._headless = headless
         self._arguments = ARGUMENTS + arguments
+        self._wanted = sandbox
         self._told: bool | None = None  # which way the last browser was started
 
     def launch(self, playwright: Playwright, executable: str) -> BrowserContext:
@@ -63,11 +85,26 @@ class Launcher:
                 context = self._launch(playwright, executable, sandbox)
                 break
             except Exception as e:
-                if tries == len(ways) or not is_death(e) or is_taken(e):
+                if not is_death(e) or is_taken(e):
                     raise
+                self._judge(e, sandbox, tries == len(ways))
                 processes.end_leftovers(self._profile)
+        if sandbox:
+            self._mark()
         self._tell(sandbox)
         return context
+
+    def _judge(self, e: Exception, sandbox: bool, was_last: bool) -> None:
+        """Raises where there is nothing else to try."""
+        ended = ENDED.search(str(e))
+        if ended and sandbox and self.has_had_sandbox:
+            raise SiteUnavailable(
+                "the browser ended at its start. It has run on this profile in its own "
+                "sandbox before, so it is not started without one; where this machine, "
+                f"or the service's unit, does not let it have one any more: {WAY_OUT}"
+            ) from None
+        if was_last or not ended or ended[2] not in REFUSALS:
+            raise e
 
     def _forget_workers(self) -> None:
         """Remove the service workers that the profile holds from a former life.
@@ -78,15 +115,31 @@ class Launcher:
         with suppress(FileNotFoundError):
             shutil.rmtree(self._profile / "Default" / "Service Worker")
 
+    @property
+    def has_had_sandbox(self) -> bool:
+        return (self._profile / MARK).exists()
+
+    def check(self) -> None:
+        """Raises SiteUnavailable where root's browser would lose its sandbox."""
+        if self._wanted and os.geteuid() == 0 and self.has_had_sandbox:
+            raise SiteUnavailable(
+                "the browser is not started: it has run on this profile in its own "
+                f"sandbox, and {ROOT}. Run airbot as the user of before, or {WAY_OUT}"
+            )
+
+    def _mark(self) -> None:
+        with suppress(FileExistsError, OSError):
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+            os.close(os.open(self._profile / MARK, flags, 0o600))
+
     def _ways(self) -> tuple[bool, ...]:
         """With the sandbox or without it: what is tried, in this order.
 
         Twice with it, so that one death of another cause does not cost the sandbox.
-        Where it has worked it is never left off again; root cannot have it.
         """
-        if os.geteuid() == 0:
+        if not self._wanted or os.geteuid() == 0:
             return (False,)
-        return (True,) if self._told else (True, True, False)
+        return (True,) if self.has_had_sandbox else (True, True, False)
 
     def _launch(
         self, playwright: Playwright, executable: str, sandbox: bool
@@ -98,6 +151,9 @@ class Launcher:
             args=list(self._arguments),
             chromium_sandbox=sandbox,
             service_workers="block",
+            accept_downloads=False,
+            # A page opens another at a person's click, as in everybody's browser.
+            ignore_default_args=["--disable-popup-blocking"],
             env={k: v for k, v in os.environ.items() if ENVIRONMENT.fullmatch(k)},
             # Python alone decides when the browser ends, not the terminal.
             handle_sigint=False,
@@ -113,10 +169,16 @@ class Launcher:
         self._told = sandbox
         if sandbox:
             logger.info("the browser is up, in its own sandbox")
-        elif os.geteuid() == 0:
-            logger.warning("the browser is up without its own sandbox: root has none")
         else:
-            logger.warning(
-                "the browser is up without its own sandbox: this machine, or the "
-                "service's unit, does not let it have one"
-            )
+            why = self._why_without()
+            logger.warning("the browser is up without its own sandbox: %s", why)
+
+    def _why_without(self) -> str:
+        if not self._wanted:
+            return "airbnb.sandbox is off"
+        if os.geteuid() == 0:
+            return ROOT
+        return (
+            "started with it, it ended twice; as a rule this machine, or the service's "
+            "unit, does not let it have one"
+        )

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from typing import Any
 
+from airbot.browser import leftovers
 from airbot.browser import processes
 from airbot.browser.cast import Cast
 from airbot.browser.cast import Picture
@@ -55,10 +56,15 @@ class Browser:
         arguments: tuple[str, ...] = (),
         max_hours: float = 12,
         max_mb: float = 1200,
+        sandbox: bool = True,
+        for_person: bool = False,
     ) -> None:
+        """`sandbox`: False leaves Chromium's own off. `for_person`: whoever sits before
+        it may open pages, and nothing of them is kept for a faster next time."""
         self.profile = profile.resolve()
         self._wanted = executable, headless
-        self._launcher = Launcher(self.profile, headless, arguments)
+        self._for_person = for_person
+        self._launcher = Launcher(self.profile, headless, arguments, sandbox)
         self.generation = 0  # counts the browsers started: a new one has no page yet
         self._max_age_s = max_hours * 3600
         self._max_mb = max_mb
@@ -95,6 +101,7 @@ class Browser:
             if self._tab is None:
                 self._start()
             with self._deadline(what, deadline_s):
+                self._close_others()
                 yield
         finally:
             self._in_job = False
@@ -156,20 +163,36 @@ class Browser:
             raise AlreadyRunning(
                 f"another Chromium has the profile open (process id {other})"
             )
+        self._launcher.check()
+        leftovers.clear_temporary()
+        leftovers.be_silent(self.profile, self._for_person)
         # Playwright's objects hold each other: those of the browser before go now, or
         # their like is built beside them (5 MB, 2026-11).
         gc.collect()
-        with self._deadline("starting the browser", LAUNCH_DEADLINE_S):
-            self._others = processes.drivers()
-            self._playwright = sync_playwright().start()
-            self._driver, self._others = self._drivers(), None
-            self._context = self._launcher.launch(self._playwright, executable)
-            self._context.set_default_timeout(ACTION_TIMEOUT_MS)
-            self._restore_cookies()
-            pages = self._context.pages
-            self._tab = Tab(pages[0] if pages else self._context.new_page())
+        try:
+            with self._deadline("starting the browser", LAUNCH_DEADLINE_S):
+                self._others = processes.drivers()
+                self._playwright = sync_playwright().start()
+                self._driver, self._others = self._drivers(), None
+                self._context = self._launcher.launch(self._playwright, executable)
+                self._context.set_default_timeout(ACTION_TIMEOUT_MS)
+                self._restore_cookies()
+                pages = self._context.pages
+                self._tab = Tab(pages[0] if pages else self._context.new_page())
+        except SiteUnavailable:
+            self._drop()  # also where the launcher itself has refused
+            raise
         self.generation += 1
         self._started_at = self._memory_checked_at = time.monotonic()
+
+    def _close_others(self) -> None:
+        """Pages that a page has opened: nobody sees them, and they cost memory."""
+        if self._for_person or self._context is None or self._tab is None:
+            return
+        for page in self._context.pages:
+            if not self._tab.is_on(page):
+                with suppress(Exception):  # it may just have gone
+                    page.close()
 
     def _recycle_if_due(self) -> None:
         if self._tab is None or self._kept:
@@ -220,6 +243,8 @@ class Browser:
             timer.cancel()
             timer.join()
         self.kill()
+        if not processes.chromiums(self.profile):
+            leftovers.forget_typed(self.profile)
         self._driver, self._others = set(), None
         # The thread may change between two lives: --once, then a daemon's worker.
         self._owner = None

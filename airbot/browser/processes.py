@@ -8,6 +8,7 @@ may be another program's by the time that it is to be ended.
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import time
@@ -18,6 +19,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 BY_ITSELF_S = 3.0  # a Chromium whose driver died writes its cookies and goes
+# Their programs' names. A driver is node's, whoever started it.
+BROWSERS = re.compile(r"node|chrom|headless", re.IGNORECASE)
 SINGLETONS = ("SingletonLock", "SingletonCookie", "SingletonSocket")
 
 
@@ -87,6 +90,29 @@ def other_browser(profile: Path) -> int | None:
         return None
     is_browser = b"chrom" in os.path.basename(program).lower()
     return pid if is_browser else None  # else the number is another program's now
+
+
+def oldest_browser(user: int) -> float | None:
+    """When the oldest living browser or driver of a user was started, in seconds since
+    1970; None: there is none."""
+    started = [
+        stat[_STARTED] / os.sysconf("SC_CLK_TCK")
+        for pid, arguments in _commands()
+        if BROWSERS.search(os.path.basename(arguments[0].split(" ")[0]))
+        and _user(pid) == user
+        and (stat := _stat(pid))
+    ]
+    return _booted_at() + min(started) if started else None
+
+
+def _booted_at() -> float:
+    return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def _user(pid: int) -> int | None:
+    with suppress(OSError):
+        return os.stat(f"/proc/{pid}").st_uid
+    return None
 
 
 def _is_stale(lock: Path) -> bool:

@@ -310,6 +310,9 @@ class Tab:
                 self._page.wait_for_timeout(PROBE_AGAIN_MS)
         raise SiteUnavailable("the page did not come to rest")
 
+    def is_on(self, page: Page) -> bool:
+        return self._page is page
+
     def wait(self, seconds: float) -> None:
         """Let the page go on, and its events come in."""
         self._page.wait_for_timeout(seconds * 1000)

@@ -62,6 +62,7 @@ class AirbnbSection:
     browser: str
     browser_max_hours: int
     browser_max_mb: int
+    sandbox: str
 
 
 @dataclass(frozen=True)
@@ -134,6 +135,7 @@ class AnswersSection:
 class ReconnectSection:
     host: str
     port: int
+    public_url: str
 
 
 @dataclass(frozen=True)

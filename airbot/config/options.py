@@ -51,6 +51,9 @@ OPTIONS = (
            "Hours after which the browser is closed and started afresh."),
     Option("airbnb", "browser_max_mb", "1200", "", whole(1),
            "Memory in MB above which the browser is closed and started afresh."),
+    Option("airbnb", "sandbox", "auto", "", one_of("auto", "off"),
+           "Chromium's own sandbox: auto: wherever this machine lets it have one, and"
+           " never without it once it had one; off: never."),
     Option("ai", "webhook_url", None, "AI_WEBHOOK_URL", read_address,
            "Address of your AI, which gets each question by POST; must be given."),
     Option("ai", "timeout_sec", "30", "", whole(1),
@@ -110,6 +113,9 @@ OPTIONS = (
            " its page."),
     Option("reconnect", "port", "0", "", whole(0, 65535),
            "Port of that page; 0 means any free one, and the command prints it."),
+    Option("reconnect", "public_url", "", "", read_public_address,
+           "Address of a reverse proxy with TLS that leads to that page; the command"
+           " prints it instead of host and port."),
     Option("storage", "path", "airbot.db", "AIRBOT_DB", read_path,
            "The SQLite database."),
     Option("storage", "keep_days", "400", "", whole(1, 36500),

@@ -173,6 +173,7 @@ def _browser(config: Config, arguments: tuple[str, ...]) -> Browser:
         arguments,
         settings.browser_max_hours,
         settings.browser_max_mb,
+        sandbox=settings.sandbox != "off",
     )
 
 
@@ -188,4 +189,6 @@ def _persons_browser(
         arguments,
         max_hours=inf,
         max_mb=inf,
+        sandbox=settings.sandbox != "off",
+        for_person=True,
     )

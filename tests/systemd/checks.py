@@ -146,7 +146,11 @@ def addresses(lab: Lab) -> None:
 
 
 def without_sandbox(lab: Lab) -> None:
-    """The README's drop-in: stricter namespaces, and airbot finds out by trying."""
+    """The README's drop-in: stricter namespaces, and airbot finds out by trying.
+
+    On a profile that has had its sandbox it would not start.
+    """
+    lab.sh("sudo rm -f /var/lib/airbot/session/airbot-sandbox")
     begun = lab.now()
     with lab.drop_in(*README.no_sandbox()):
         lab.start()
