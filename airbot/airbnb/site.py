@@ -23,6 +23,7 @@ from functools import partial
 from typing import Any
 from typing import TypeVar
 
+from airbot.airbnb import addresses
 from airbot.airbnb import pages
 from airbot.airbnb import shapes
 from airbot.airbnb.addresses import is_airbnb
@@ -78,6 +79,12 @@ class Airbnb:
         self._generation = 0
         self._pressed = False  # was Send pressed on the page that is open?
         self._composer = Composer(browser, self._check_page, self._listening)
+
+    def is_known(self, url: str) -> bool:
+        """Is an address Airbnb's own, or one by which people log in there?"""
+        return addresses.is_airbnb(url, self._base_url) or (
+            addresses.is_login_provider(url)
+        )
 
     # Reading
 

@@ -14,8 +14,10 @@ from __future__ import annotations
 from airbot.browser.cast import Act
 from airbot.browser.cast import Cast
 from airbot.browser.cast import Picture
+from airbot.browser.cast import Place
 from airbot.browser.find import find_browser
 from airbot.browser.find import install_browser
+from airbot.browser.guard import Question
 from airbot.browser.life import Browser
 from airbot.browser.tab import Answer
 from airbot.browser.tab import Document
@@ -31,6 +33,8 @@ __all__ = [
     "Exchange",
     "NotReached",
     "Picture",
+    "Place",
+    "Question",
     "find_browser",
     "install_browser",
 ]

@@ -257,12 +257,17 @@ class Browser:
             raise SiteUnavailable("the browser is not open")
         return self._tab
 
-    def cast(self, show: Callable[[Picture], None]) -> Cast:
-        """The browser as a person sees it; only inside a job."""
+    def cast(
+        self, show: Callable[[Picture], None], knows: Callable[[str], bool]
+    ) -> Cast:
+        """The browser as a person sees it; only inside a job.
+
+        `knows`: is an address one that the person expects to come by?
+        """
         self._check_owner()
-        if self._context is None:
+        if self._context is None or self._tab is None:
             raise SiteUnavailable("the browser is not open")
-        return Cast(self._context, show)
+        return self._tab.cast(self._context, show, knows)
 
     @property
     def is_open(self) -> bool:

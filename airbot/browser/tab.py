@@ -15,10 +15,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from typing import Any
 
+from airbot.browser.cast import Cast
+from airbot.browser.cast import Picture
 from airbot.browser.errors import is_death
 from airbot.exceptions import SiteUnavailable
 
 if TYPE_CHECKING:
+    from playwright.sync_api import BrowserContext
     from playwright.sync_api import Locator
     from playwright.sync_api import Page
     from playwright.sync_api import Request
@@ -312,6 +315,14 @@ class Tab:
 
     def is_on(self, page: Page) -> bool:
         return self._page is page
+
+    def cast(
+        self,
+        context: BrowserContext,
+        show: Callable[[Picture], None],
+        knows: Callable[[str], bool],
+    ) -> Cast:
+        return Cast(context, self._page, show, knows)
 
     def wait(self, seconds: float) -> None:
         """Let the page go on, and its events come in."""

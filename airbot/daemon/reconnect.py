@@ -15,6 +15,7 @@ from collections.abc import Callable
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from airbot.addresses import http_address
 from airbot.addresses import is_loopback
 from airbot.airbnb import Airbnb
 from airbot.config import Config
@@ -85,13 +86,13 @@ def run_remote(
     screen = Screen()
     with (
         parts_for_a_person(config, True, browser_arguments) as parts,
-        _served(config, screen, tls) as invitation,
+        _served(config, screen) as invitation,
     ):
         parts.site.show_inbox()
         for line in invitation:
             say(line)
         try:
-            show = Show(parts.browser, screen)
+            show = Show(parts.browser, screen, parts.site.is_known)
             page = _wait_for_viewer(parts.site, show, screen)
         except _NobodyCame:
             say("Nobody came in 15 minutes: closed. airbot stays paused.")
@@ -102,14 +103,16 @@ def run_remote(
 
 
 @contextmanager
-def _served(config: Config, screen: Screen, tls: bool) -> Iterator[list[str]]:
+def _served(config: Config, screen: Screen) -> Iterator[list[str]]:
     """The page's server, and the lines that invite to it."""
-    host = config.reconnect.host
-    remote = Remote(screen, host, tls)
+    host, public_url = config.reconnect.host, config.reconnect.public_url
+    remote = Remote(screen, host, public_url)
     server = Server(remote.app, host, config.reconnect.port, "remote")
     server.start()
+    page = public_url or http_address(host, server.port)
+    address = f"{page}/#{remote.token}"
     try:
-        yield list(_invitation(host, server.port, remote.token))
+        yield list(_invitation(address, public_url, host, server.port))
     except AirbotError as e:
         screen.end(f"{e}. Start airbot reconnect again.")
         raise
@@ -165,15 +168,16 @@ def _welcome_back(parts: SiteParts, page: InboxPage, say: Say) -> None:
 # Words
 
 
-def _invitation(host: str, port: int, token: str) -> Iterator[str]:
-    shown = f"[{host}]" if ":" in host else host
+def _invitation(address: str, public_url: str, host: str, port: int) -> Iterator[str]:
     yield "Open this address in a browser; it lets in the first who comes:"
-    yield f"  http://{shown}:{port}/?token={token}"
-    if is_loopback(host):
+    yield f"  {address}"
+    if public_url:
+        yield f"It leads here through your proxy, to port {port}."
+    elif is_loopback(host):
         yield "On another machine or a phone, first make a way here with SSH:"
-        yield f"  {way_here(shown, port)}"
+        yield f"  {way_here(f'[{host}]' if ':' in host else host, port)}"
     else:
-        yield "From outside it goes through what has TLS, with the same /?token=..."
+        yield "From outside it goes through what has TLS, with the same /#... behind."
     yield "I wait for the inbox; after 15 minutes without anybody at the page I end."
 
 

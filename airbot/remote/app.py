@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import math
 from pathlib import Path
@@ -11,17 +12,19 @@ from bottle import HTTPResponse
 from bottle import request
 
 from airbot.browser import Act
-from airbot.remote.admission import COOKIE
 from airbot.remote.admission import Admission
+from airbot.remote.screen import Frame
 from airbot.remote.screen import Screen
 from airbot.remote.screen import TooMany
 from airbot.web.app import new_app
-from airbot.web.request import is_same_origin
+from airbot.web.request import keep_connection
 from airbot.web.request import read_body
 from airbot.web.request import read_json
+from airbot.web.response import HEADERS
 from airbot.web.response import TEXT
 from airbot.web.response import Refused
 from airbot.web.response import answer
+from airbot.web.response import json_answer
 from airbot.web.response import page_answer
 
 logger = logging.getLogger(__name__)
@@ -29,12 +32,13 @@ logger = logging.getLogger(__name__)
 PAGE = Path(__file__).with_name("page.html")
 LOADS = "img-src blob: data:; connect-src 'self'"
 WAIT_S = 20.0  # for a picture; the server gives up a connection after 30
-COOKIE_LIVES_S = 24 * 3600
 KEYS = frozenset(
     "Enter Backspace Delete Tab Shift+Tab Escape Home End PageUp PageDown "
     "ArrowUp ArrowDown ArrowLeft ArrowRight Control+a".split()
 )
+PLAIN = ("move", "down", "up", "wheel", "back", "close", "open", "stay")
 LONGEST_TEXT = 2000
+LONGEST_ID = 80
 SIZES = ((200, 1600), (200, 1200))  # smallest and largest width and height
 FURTHEST = 20_000.0
 
@@ -50,12 +54,12 @@ SENTENCES = {
 class Remote:
     """The application; `token` opens it, once."""
 
-    def __init__(self, screen: Screen, host: str, tls: bool = False) -> None:
+    def __init__(self, screen: Screen, host: str, public_url: str = "") -> None:
         self._screen = screen
-        self._admission = Admission(host)
-        self._tls = tls
+        self._admission = Admission(host, public_url)
         self.app = new_app(self._admission.is_ours, SENTENCES, logger)
         self.app.route("/", "GET", self._page)
+        self.app.route("/open", "POST", self._open)
         self.app.route("/frame", "GET", self._frame)
         self.app.route("/input", "POST", self._input)
 
@@ -66,36 +70,23 @@ class Remote:
     # The page
 
     def _page(self) -> HTTPResponse:
-        token = request.query.getunicode("token")
-        if token is not None and self._admission.is_token(token):
-            return self._admit()
-        if not self._is_viewer():
-            raise Refused(403)
+        """Anybody's: it holds nothing, and to look at it uses nothing up."""
         return page_answer(PAGE.read_text(encoding="utf-8"), LOADS)
 
-    def _admit(self) -> HTTPResponse:
-        """A cookie takes over: the address in a history is worth nothing."""
-        response = answer(303, b"", "text/plain", {"Location": "/"})
-        if self._is_viewer():
-            return response
-        cookie = self._admission.admit()
-        if cookie is None:
+    def _open(self) -> HTTPResponse:
+        """A key takes over: the address in a history is worth nothing."""
+        if not self._admission.is_from_our_page():
+            raise Refused(403)
+        token = read_json(read_body()).get("token")
+        if not isinstance(token, str) or not self._admission.is_token(token):
+            raise Refused(403)
+        key = self._admission.admit()
+        if key is None:
             raise Refused(409)
         logger.info("somebody has opened the page")
-        response.set_cookie(
-            COOKIE,
-            cookie,
-            path="/",
-            max_age=COOKIE_LIVES_S,
-            httponly=True,
-            # "strict" would not survive the way here from another page or a mail.
-            samesite="lax",
-            secure=self._tls,
-        )
+        response = json_answer(200, {"key": key})
+        response.headers.update(HEADERS)
         return response
-
-    def _is_viewer(self) -> bool:
-        return self._admission.is_viewer(request.get_cookie(COOKIE) or "")
 
     # The channels
 
@@ -111,13 +102,10 @@ class Remote:
             return answer(410, sentence, TEXT)
         if frame is None:
             return answer(204)
-        picture = frame.picture
-        about = {
-            "X-Frame": f"{frame.number} {frame.name} {picture.width} {picture.height}"
-        }
-        if frame.name in kept:
+        about = {"X-Frame": json.dumps(_about(frame))}
+        if frame.picture is None or frame.name in kept:
             return answer(204, more=about)
-        return answer(200, picture.jpeg, "image/jpeg", about)
+        return answer(200, frame.picture.jpeg, "image/jpeg", about)
 
     def _input(self) -> HTTPResponse:
         self._check_viewer()
@@ -134,8 +122,28 @@ class Remote:
         return answer(204)
 
     def _check_viewer(self) -> None:
-        if not is_same_origin() or not self._is_viewer():
+        if not self._admission.is_from_our_page() or not self._admission.is_viewer():
             raise Refused(403)
+        keep_connection()
+
+
+def _about(frame: Frame) -> dict[str, Any]:
+    """What the page is told of a frame; in a header, so in ASCII."""
+    picture, scene = frame.picture, frame.scene
+    place, question = scene.place, scene.question
+    return {
+        "number": frame.number,
+        "name": frame.name,
+        "width": picture.width if picture else 0,
+        "height": picture.height if picture else 0,
+        "place": place.id if place else "",
+        "origin": place.origin if place else "",
+        "known": place is None or place.is_known,
+        "popup": place is not None and place.is_popup,
+        "question": question.id if question else "",
+        "wanted": question.origin if question else "",
+        "said": scene.said,
+    }
 
 
 # What a person may do
@@ -146,6 +154,7 @@ def _act(given: Any) -> Act:
     if not isinstance(given, dict):
         raise Refused(400)
     kind, text = given.get("kind"), given.get("text", "")
+    place = _id(given.get("place", ""))
     x, y = _number(given.get("x", 0)), _number(given.get("y", 0))
     if kind == "size":
         (least_x, most_x), (least_y, most_y) = SIZES
@@ -154,10 +163,16 @@ def _act(given: Any) -> Act:
         if text not in KEYS:
             raise Refused(400)
     elif kind == "text":
-        return Act("text", text=_typed(text))
-    elif kind not in ("move", "down", "up", "wheel", "back"):
+        return Act("text", text=_typed(text), place=place)
+    elif kind not in PLAIN:
         raise Refused(400)
-    return Act(kind, x, y, text if kind == "key" else "")
+    return Act(kind, x, y, text if kind == "key" else "", place)
+
+
+def _id(value: Any) -> str:
+    if not isinstance(value, str) or len(value) > LONGEST_ID:
+        raise Refused(400)
+    return value
 
 
 def _typed(text: Any) -> str:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 from airbot.browser import Act
 from airbot.browser import Picture
+from airbot.browser import Place
+from airbot.browser import Question
 
 MOST_ACTS = 1000  # that wait; a person does not come near
 GONE_AFTER_S = 4.0  # between two questions for a picture
@@ -20,12 +22,25 @@ class TooMany(Exception):
 
 
 @dataclass(frozen=True)
+class Scene:
+    """What stands around the picture: whose page it is, what is asked, what is said."""
+
+    place: Place | None = None
+    question: Question | None = None
+    said: str = ""
+
+
+@dataclass(frozen=True)
 class Frame:
-    """A picture, its number, and a name by which a viewer knows it again."""
+    """A picture, its number, and a name by which a viewer knows it again.
+
+    There is none, and no name, while nothing of the place has been seen.
+    """
 
     number: int
     name: str
-    picture: Picture
+    picture: Picture | None
+    scene: Scene
 
 
 class Screen:
@@ -33,10 +48,13 @@ class Screen:
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._frame: Frame | None = None
+        self._frame = Frame(0, "", None, Scene())
+        self._picture: Picture | None = None
+        self._answered = self._frame  # the last one that went out
         self._acts: list[Act] = []
         self._given: tuple[str, int] = ("", 0)
         self._waiting = 0
+        self._asked = 0  # questions for a frame: the newest is answered
         self._seen_at = time.monotonic()
         self._answered_at = 0.0
         self._watched = False
@@ -46,13 +64,25 @@ class Screen:
     # The browser's side
 
     def show(self, picture: Picture) -> None:
-        name = hashlib.sha256(picture.jpeg).hexdigest()[:16]
         with self._changed:
-            if self._frame is not None and self._frame.name == name:
-                return
-            number = self._frame.number + 1 if self._frame else 1
-            self._frame = Frame(number, name, picture)
-            self._changed.notify_all()
+            self._picture = picture
+            self._change(self._frame.scene)
+
+    def tell(self, scene: Scene) -> None:
+        """What stands around the picture from now on."""
+        with self._changed:
+            self._change(scene)
+
+    def _change(self, scene: Scene) -> None:
+        picture = self._picture
+        if picture and picture.place != (scene.place.id if scene.place else ""):
+            picture = None  # never under another page's name
+        name = hashlib.sha256(picture.jpeg).hexdigest()[:16] if picture else ""
+        before = self._frame
+        if (before.name, before.scene) == (name, scene):
+            return
+        self._frame = Frame(before.number + 1, name, picture, scene)
+        self._changed.notify_all()
 
     def take(self) -> list[Act]:
         """What the viewer has done since, in its order."""
@@ -82,12 +112,15 @@ class Screen:
     def wait_for(
         self, after: int, kept: frozenset[str], timeout_s: float
     ) -> Frame | None:
-        """The newest picture, once there is one behind `after`; None: nothing new.
+        """The newest frame, once there is one behind `after`; None: nothing new.
 
-        One that the viewer has `kept`, by its name, can wait: a caret blinks.
+        One whose picture the viewer has `kept`, by its name, can wait: a caret blinks.
+        A viewer who asks again has given the question before up: it ends at once.
         """
         with self._changed:
             self._watched, self._waiting = True, self._waiting + 1
+            self._asked += 1
+            self._changed.notify_all()
             try:
                 return self._next(after, kept, time.monotonic() + timeout_s)
             finally:
@@ -95,16 +128,21 @@ class Screen:
                 self._seen_at = self._answered_at = time.monotonic()
 
     def _next(self, after: int, kept: frozenset[str], end: float) -> Frame | None:
-        while self.ended is None:
+        asked = self._asked
+        while self.ended is None and asked == self._asked:
             frame, now, due = self._frame, time.monotonic(), end
-            if frame is not None and frame.number > after:
-                due = self._answered_at + KNOWN_EVERY_S if frame.name in kept else now
+            if frame.number > after:
+                due = self._answered_at + KNOWN_EVERY_S if self._waits(kept) else now
                 if due <= now:
+                    self._answered = frame
                     return frame
             if now >= end:
                 break
             self._changed.wait(min(due, end) - now)
         return None
+
+    def _waits(self, kept: frozenset[str]) -> bool:
+        return self._frame.name in kept and self._frame.scene == self._answered.scene
 
     def give(self, page: str, number: int, acts: list[Act]) -> None:
         """What a viewer's page has sent; the same again, after a lost answer, is once.
