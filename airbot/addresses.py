@@ -26,6 +26,14 @@ def is_loopback(host: str) -> bool:
     return (getattr(address, "ipv4_mapped", None) or address).is_loopback
 
 
+def host_of(netloc: str) -> str:
+    """The host of `host:port`, in lower case; "" when it is none."""
+    try:
+        return urlsplit(f"//{netloc}").hostname or ""
+    except ValueError:
+        return ""
+
+
 def is_local(address: str) -> bool:
     """Whether an address with its scheme can only lead to this machine."""
     return is_loopback(urlsplit(address).hostname or "")

@@ -182,6 +182,6 @@ def test_policy_touches_nothing_outside() -> None:
 
 
 def test_airbnb_com_stands_in_config_as_a_default_only() -> None:
-    text = (PACKAGE / "config/options.py").read_text(encoding="utf-8")
+    text = (PACKAGE / "config/sections.py").read_text(encoding="utf-8")
     lines = [line for line in text.splitlines() if "airbnb.com" in line]
-    assert len(lines) == 1 and "base_url" in lines[0]
+    assert len(lines) == 1 and "read_base_address" in lines[0]

@@ -29,7 +29,7 @@ from test_migrations import from_dump
 from airbot import cli
 from airbot import exceptions
 from airbot import models
-from airbot.config.options import OPTIONS
+from airbot.config.sections import OPTIONS
 from airbot.logs import LOG_FILES
 from airbot.storage import Storage
 

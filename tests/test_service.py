@@ -25,7 +25,7 @@ from test_daemon import wait_for
 
 from airbot.browser import processes
 from airbot.config import SYSTEM_CONFIG
-from airbot.config.options import OPTIONS
+from airbot.config.sections import OPTIONS
 
 ROOT = Path(__file__).parent.parent
 MANAGER = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")

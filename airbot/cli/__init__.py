@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
 DONE, FAILED, USAGE, BUSY = 0, 1, 2, 75
 WAIT_S = 120.0
-# The browser and its driver would inherit them; an address may hold a token.
-SECRETS = ("AI_WEBHOOK_SECRET", "API_SECRET", "AI_WEBHOOK_URL", "CREDENTIALS_DIRECTORY")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -166,7 +164,10 @@ def mode_of(parsed: argparse.Namespace) -> str:
 
 
 def _keep_secrets() -> None:
-    for name in SECRETS:
+    """The browser and its driver would inherit them."""
+    from airbot.config.sections import HIDDEN_NAMES
+
+    for name in HIDDEN_NAMES:
         os.environ.pop(name, None)
 
 

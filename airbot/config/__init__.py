@@ -4,12 +4,12 @@ Owns config.ini, `.env`, systemd's credentials and the environment: `load_config
 them once (real environment > .env > credential > file > default) and no other module
 looks there.
 
-    options.py  the one list of keys
-    readers.py  from a text to a value
-    sources.py  where texts stand
-    checks.py   what is wrong between values
-    ours.py     whose a file of settings is
-    owner.py    whose the files are that airbot keeps
+    sections.py  the keys, each declared once
+    readers.py   from a text to a value
+    sources.py   where texts stand
+    checks.py    what is wrong between values
+    ours.py      whose a file of settings is
+    owner.py     whose the files are that airbot keeps
 
 All problems are collected and raised together as one ConfigError. Their texts name keys
 and environment names, never a secret; nor do they quote an address, which may hold one.
@@ -23,25 +23,31 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from dataclasses import field
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from airbot.addresses import WILDCARDS
-from airbot.addresses import http_address
 from airbot.addresses import is_local
 from airbot.addresses import is_loopback
 from airbot.config.checks import broken_rules
-from airbot.config.options import OPTIONS
-from airbot.config.options import SECRETS
 from airbot.config.ours import check_ours
 from airbot.config.readers import SHORTEST_SECRET
 from airbot.config.readers import check_unquoted
 from airbot.config.readers import is_short
 from airbot.config.readers import read_secret
+from airbot.config.sections import OPTIONS
+from airbot.config.sections import SECRETS
+from airbot.config.sections import SECTIONS
+from airbot.config.sections import AirbnbSection
+from airbot.config.sections import AISection
+from airbot.config.sections import AnswersSection
+from airbot.config.sections import LoggingSection
+from airbot.config.sections import ReconnectSection
+from airbot.config.sections import SendSection
+from airbot.config.sections import StorageSection
+from airbot.config.sections import SyncSection
+from airbot.config.sections import WebhookSection
 from airbot.config.sources import Given
 from airbot.config.sources import from_credentials
 from airbot.config.sources import from_environment
@@ -52,102 +58,6 @@ from airbot.config.sources import unknown_names
 from airbot.exceptions import ConfigError
 
 SYSTEM_CONFIG = Path("/etc/airbot/config.ini")
-
-
-@dataclass(frozen=True)
-class AirbnbSection:
-    base_url: str
-    session_dir: Path
-    headless: bool
-    browser: str
-    browser_max_hours: int
-    browser_max_mb: int
-    sandbox: str
-
-
-@dataclass(frozen=True)
-class AISection:
-    webhook_url: str = field(repr=False)  # may hold a password or a token
-    timeout_sec: int
-    answer_within_sec: int
-    max_attempts: int
-    secret: str = field(repr=False)
-    secret_file: Path | None
-    ca_file: Path | None
-
-
-@dataclass(frozen=True)
-class WebhookSection:
-    host: str
-    port: int
-    public_url: str
-    secret: str = field(repr=False)
-    secret_file: Path | None
-    trust_this_machine: bool
-
-    @property
-    def is_called_from_here(self) -> bool:
-        """No machine but this one: behind a proxy every call seems to be from here."""
-        return not self.public_url or is_local(self.public_url)
-
-    @property
-    def takes_plain_calls(self) -> bool:
-        """From this machine, of whoever may run a program on it."""
-        return self.trust_this_machine and not self.secret and self.is_called_from_here
-
-    def callback_base(self, bound: str, port: int) -> str:
-        """The address under which the AI finds us, who have bound `bound` and `port`.
-
-        Not `localhost`, which may be ::1 to the AI where 127.0.0.1 is bound.
-        """
-        here = WILDCARDS.get(bound) or (bound if is_loopback(bound) else self.host)
-        return self.public_url or http_address(here, port)
-
-
-@dataclass(frozen=True)
-class SyncSection:
-    interval_sec: int
-    max_age_hours: int
-    full_load_min: int
-
-    @property
-    def max_age(self) -> timedelta:
-        """A guest's text that is older is not answered."""
-        return timedelta(hours=self.max_age_hours)
-
-
-@dataclass(frozen=True)
-class SendSection:
-    interval_sec: int
-    max_attempts: int
-    settle_sec: int
-    max_chars: int
-    max_per_thread_hour: int
-    max_per_hour: int
-
-
-@dataclass(frozen=True)
-class AnswersSection:
-    scheduled: str
-
-
-@dataclass(frozen=True)
-class ReconnectSection:
-    host: str
-    port: int
-    public_url: str
-
-
-@dataclass(frozen=True)
-class StorageSection:
-    path: Path
-    keep_days: int
-
-
-@dataclass(frozen=True)
-class LoggingSection:
-    dir: Path | None
-    level: str
 
 
 @dataclass(frozen=True)
@@ -183,19 +93,6 @@ class Config:
         given = {name: Given(str(value), name) for name, value in values.items()}
         read = _read_values(given, base, None, problems)
         return _make_config(read, given, None, problems)
-
-
-SECTIONS: dict[str, type[Any]] = {
-    "airbnb": AirbnbSection,
-    "ai": AISection,
-    "webhook": WebhookSection,
-    "sync": SyncSection,
-    "send": SendSection,
-    "answers": AnswersSection,
-    "reconnect": ReconnectSection,
-    "storage": StorageSection,
-    "logging": LoggingSection,
-}
 
 
 # -- Where values come from

@@ -22,10 +22,10 @@ from typing import NamedTuple
 from dotenv.parser import Binding
 from dotenv.parser import parse_stream
 
-from airbot.config.options import CREDENTIALS
-from airbot.config.options import OPTIONS
-
-SECTIONS = tuple(dict.fromkeys(option.section for option in OPTIONS))
+from airbot.config.sections import CREDENTIALS
+from airbot.config.sections import CREDENTIALS_FOLDER
+from airbot.config.sections import OPTIONS
+from airbot.config.sections import SECTIONS
 
 
 class Given(NamedTuple):
@@ -134,7 +134,7 @@ def from_credentials(
     environ: Mapping[str, str], problems: list[str]
 ) -> dict[str, Given]:
     """What systemd hands over: LoadCredential=webhook.secret:/etc/airbot/secret"""
-    folder, given = environ.get("CREDENTIALS_DIRECTORY", ""), {}
+    folder, given = environ.get(CREDENTIALS_FOLDER, ""), {}
     for name in CREDENTIALS if folder else ():
         path = Path(folder, name)
         if not os.path.exists(path):

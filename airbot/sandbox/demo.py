@@ -25,8 +25,8 @@ from urllib.parse import urlsplit
 
 from airbot.addresses import is_loopback
 from airbot.browser import processes
-from airbot.config import AISection
 from airbot.config import Config
+from airbot.config.sections import AISection
 from airbot.daemon.parts import Parts
 from airbot.daemon.reconnect import way_here
 from airbot.daemon.service import Daemon

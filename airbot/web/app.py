@@ -11,9 +11,9 @@ from bottle import Bottle
 from bottle import HTTPError
 from bottle import request
 
+from airbot.addresses import host_of
 from airbot.addresses import is_loopback
 from airbot.web.request import header
-from airbot.web.request import host_of
 from airbot.web.response import HEADERS
 from airbot.web.response import JSON
 from airbot.web.response import TEXT

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hmac
 import json
 from typing import Any
-from urllib.parse import urlsplit
 
 from bottle import request
 
@@ -34,14 +33,6 @@ def _key(name: str) -> str:
 def keep_connection() -> None:
     """Leave the connection open for the next request: only for whom we know."""
     request.environ[KEEP] = True
-
-
-def host_of(netloc: str) -> str:
-    """The host of `host:port`, in lower case; "" when it is none."""
-    try:
-        return urlsplit(f"//{netloc}").hostname or ""
-    except ValueError:
-        return ""
 
 
 def is_same_origin() -> bool:

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 from bottle import request
 
+from airbot.addresses import host_of
 from airbot.addresses import is_loopback
 from airbot.config import Config
 from airbot.contract.signing import is_signed
@@ -31,7 +32,6 @@ from airbot.models import Turn
 from airbot.storage import Storage
 from airbot.web.request import has_header
 from airbot.web.request import header
-from airbot.web.request import host_of
 from airbot.web.request import is_same
 from airbot.web.response import Refused
 
