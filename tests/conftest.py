@@ -25,10 +25,10 @@ from airbot.airbnb import Airbnb
 from airbot.airbnb import site as verbs
 from airbot.browser import Browser
 from airbot.config import Config
+from airbot.demo import LOOPBACK_ONLY
+from airbot.demo import sandbox_config
 from airbot.logs import LineFormatter
 from airbot.sandbox.ai import DemoAI
-from airbot.sandbox.demo import LOOPBACK_ONLY
-from airbot.sandbox.demo import sandbox_config
 from airbot.sandbox.site import AirbnbSite
 from airbot.storage import Storage
 

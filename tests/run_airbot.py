@@ -24,9 +24,9 @@ from airbot.daemon.parts import Parts
 from airbot.daemon.reconnect import run_reconnect
 from airbot.daemon.reconnect import run_remote
 from airbot.daemon.service import Daemon
+from airbot.demo import LOOPBACK_ONLY
+from airbot.demo import sandbox_config
 from airbot.logs import start_logging
-from airbot.sandbox.demo import LOOPBACK_ONLY
-from airbot.sandbox.demo import sandbox_config
 
 # Looks that a person waits for, and a test need not.
 reconnect.LOOK_EVERY_S = 0.3

@@ -20,9 +20,9 @@ from test_storage import reading
 from webhooks import serve_webhook
 
 from airbot.contract.tokens import callback_url
+from airbot.demo import sandbox_config
 from airbot.logs import start_logging
 from airbot.models import utcnow
-from airbot.sandbox.demo import sandbox_config
 from airbot.storage import Storage
 
 

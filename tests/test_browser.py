@@ -33,11 +33,11 @@ from airbot.browser.find import find_browser
 from airbot.browser.find import install_browser
 from airbot.config import Config
 from airbot.daemon.parts import parts_for_a_person
+from airbot.demo import LOOPBACK_ONLY
 from airbot.exceptions import AlreadyRunning
 from airbot.exceptions import BrowserMissing
 from airbot.exceptions import LoginRequired
 from airbot.exceptions import SiteUnavailable
-from airbot.sandbox.demo import LOOPBACK_ONLY
 from airbot.sandbox.site import AirbnbSite
 from airbot.sandbox.world import Thread
 

@@ -19,12 +19,12 @@ import shifted
 from airbot.browser import processes
 from airbot.daemon.parts import running_parts
 from airbot.daemon.service import Daemon
+from airbot.demo import LOOPBACK_ONLY
 from airbot.locks import database_lock
 from airbot.locks import profile_lock
 from airbot.models import utcnow
 from airbot.sandbox.ai import DemoAI
 from airbot.sandbox.api import SEND
-from airbot.sandbox.demo import LOOPBACK_ONLY
 from airbot.sandbox.site import AirbnbSite
 from airbot.storage import Storage
 

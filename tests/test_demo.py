@@ -24,11 +24,11 @@ from playwright.sync_api import Page
 from test_sandbox import context  # noqa: F401
 from test_sandbox import page  # noqa: F401
 
+from airbot.demo import sandbox_config
 from airbot.exceptions import ConfigError
 from airbot.sandbox.ai import NO_TOPIC
 from airbot.sandbox.ai import DemoAI
 from airbot.sandbox.ai import polite_answer
-from airbot.sandbox.demo import sandbox_config
 from airbot.sandbox.site import AirbnbSite
 
 SIZES = {"phone": (360, 640), "desk": (1280, 800)}

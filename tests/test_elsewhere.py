@@ -21,10 +21,10 @@ from airbot.browser import Cast
 from airbot.browser import Picture
 from airbot.browser import find_browser
 from airbot.browser.find import HEADLESS_SHELL
+from airbot.demo import LOOPBACK_ONLY
 from airbot.exceptions import BrowserMissing
 from airbot.remote import Screen
 from airbot.remote import Show
-from airbot.sandbox.demo import LOOPBACK_ONLY
 
 SECRET = "Zwiebelkuchen"
 JOB_S = 60.0

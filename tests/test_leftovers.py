@@ -18,8 +18,8 @@ from airbot.browser import Act
 from airbot.browser import Browser
 from airbot.browser import leftovers
 from airbot.browser import processes
+from airbot.demo import LOOPBACK_ONLY
 from airbot.exceptions import SiteUnavailable
-from airbot.sandbox.demo import LOOPBACK_ONLY
 
 pytestmark = pytest.mark.browser
 

@@ -29,7 +29,7 @@ CANARY = "canary-in-the-secret"
 AIRBOT = """
 import sys
 from airbot.browser import launch
-from airbot.sandbox.demo import LOOPBACK_ONLY
+from airbot.demo import LOOPBACK_ONLY
 launch.ARGUMENTS += LOOPBACK_ONLY
 from airbot.cli import main
 sys.exit(main(sys.argv[1:]))

@@ -41,6 +41,7 @@ from airbot.ai.host import HostAI
 from airbot.answers import Answers
 from airbot.ask import Asker
 from airbot.contract.payload import AIAnswer
+from airbot.demo import sandbox_config
 from airbot.exceptions import AIError
 from airbot.exceptions import LoginRequired
 from airbot.exceptions import ReplyNotTyped
@@ -53,7 +54,6 @@ from airbot.models import InboxPage
 from airbot.models import Question
 from airbot.models import Reading
 from airbot.policy import proof
-from airbot.sandbox.demo import sandbox_config
 from airbot.sandbox.site import AirbnbSite
 from airbot.sandbox.trouble import HeldBack
 from airbot.sandbox.trouble import Interruption

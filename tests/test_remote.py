@@ -35,6 +35,7 @@ from airbot.browser import find_browser
 from airbot.browser import processes
 from airbot.config import Config
 from airbot.daemon import reconnect
+from airbot.demo import LOOPBACK_ONLY
 from airbot.exceptions import ConfigError
 from airbot.models import SessionState
 from airbot.models import utcnow
@@ -43,7 +44,6 @@ from airbot.remote import Screen
 from airbot.remote import Show
 from airbot.remote.screen import MOST_ACTS
 from airbot.remote.screen import Scene
-from airbot.sandbox.demo import LOOPBACK_ONLY
 from airbot.sandbox.site import AirbnbSite
 from airbot.storage import Storage
 from airbot.web.server import Server

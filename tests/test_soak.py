@@ -31,8 +31,8 @@ from airbot.browser import Browser
 from airbot.browser import processes
 from airbot.config import Config
 from airbot.daemon.gate import Gate
+from airbot.demo import LOOPBACK_ONLY
 from airbot.models import SessionState
-from airbot.sandbox.demo import LOOPBACK_ONLY
 from airbot.send import Sender
 from airbot.storage import Storage
 from airbot.sync import Syncer

@@ -212,7 +212,7 @@ def _install_browser(parsed: argparse.Namespace) -> int:
 
 def _demo(parsed: argparse.Namespace) -> int:
     from airbot.config import load_config
-    from airbot.sandbox.demo import run_demo
+    from airbot.demo import run_demo
 
     own_ai = load_config(parsed.config).ai if parsed.ai else None
     _keep_secrets()

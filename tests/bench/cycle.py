@@ -20,8 +20,8 @@ from far_site import Worlds
 from airbot.airbnb import Airbnb
 from airbot.airbnb import pages
 from airbot.browser import Browser
-from airbot.sandbox.demo import LOOPBACK_ONLY
-from airbot.sandbox.demo import sandbox_config
+from airbot.demo import LOOPBACK_ONLY
+from airbot.demo import sandbox_config
 from airbot.storage import Storage
 from airbot.sync import Syncer
 

@@ -16,10 +16,10 @@ from bench.table import Figure
 from bench.table import figure
 
 from airbot.browser import Browser
+from airbot.demo import LOOPBACK_ONLY
 from airbot.remote import Remote
 from airbot.remote import Screen
 from airbot.remote import Show
-from airbot.sandbox.demo import LOOPBACK_ONLY
 from airbot.web.server import Server
 
 CHANGING = """

@@ -20,7 +20,7 @@ from playwright.sync_api import sync_playwright
 from airbot.airbnb import pages
 from airbot.airbnb import shapes
 from airbot.browser import find_browser
-from airbot.sandbox.demo import LOOPBACK_ONLY
+from airbot.demo import LOOPBACK_ONLY
 from airbot.storage import Storage
 
 RUNS = 9

@@ -17,9 +17,9 @@ from bench.table import figure
 from fakes import Desk
 from fakes import FakeAirbnb
 
+from airbot.demo import sandbox_config
 from airbot.models import Reply
 from airbot.sandbox.ai import DemoAI
-from airbot.sandbox.demo import sandbox_config
 from airbot.sandbox.site import AirbnbSite
 from airbot.sandbox.world import Thread
 from airbot.storage import Storage

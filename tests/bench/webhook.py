@@ -20,7 +20,7 @@ from webhooks import serve_webhook
 
 from airbot.addresses import CALLBACK_PATH
 from airbot.airbnb import shapes
-from airbot.sandbox.demo import sandbox_config
+from airbot.demo import sandbox_config
 from airbot.storage import Storage
 from airbot.web.server import Server
 

@@ -13,7 +13,7 @@ from playwright.sync_api import sync_playwright
 from test_remote import Person
 
 from airbot.browser import find_browser
-from airbot.sandbox.demo import LOOPBACK_ONLY
+from airbot.demo import LOOPBACK_ONLY
 
 if TYPE_CHECKING:
     from lab import Lab
