@@ -70,16 +70,16 @@ class Answers:
             reply = self._enqueue(to, seen, sender, door)
             if reply.message != seen:
                 raise AnsweredOtherwise("this turn has another answer already")
-            room.info("reply %s is %s", reply.id[:8], reply.status)
+            room.info("reply %s is %s", reply.short_id, reply.status)
             if lost:
                 note = "reply %s: %d characters that nobody sees were taken out"
-                room.warning(note, reply.id[:8], lost)
+                room.warning(note, reply.short_id, lost)
             return Answered(reply, to if isinstance(to, Turn) else None)
 
         try:
             answered = self._once(call_id, queue)
         except AnsweredOtherwise as e:
-            id_ = to.id[:8] if isinstance(to, Turn) else ""
+            id_ = to.short_id if isinstance(to, Turn) else ""
             room.warning("turn %s: %s; the new one is not taken", id_, e)
             raise
         if isinstance(to, Turn):
@@ -104,7 +104,7 @@ class Answers:
                 return Answered(held, turn)
             self._storage.turns.ignore(turn.id, self._now())
             closed = self._storage.turns.get(turn.id) or turn
-            room.info("turn %s is %s", turn.id[:8], closed.status)
+            room.info("turn %s is %s", turn.short_id, closed.status)
             return Answered(None, closed)
 
         answered = self._once(call_id, close)
@@ -137,11 +137,11 @@ class Answers:
         now = self._now()
         if counted and turn.refusals + 1 >= self._max_attempts:
             self._storage.turns.give_up(turn.id, reason, now)
-            room.error("turn %s failed: %s", turn.id[:8], reason)
+            room.error("turn %s failed: %s", turn.short_id, reason)
             return
         self._storage.turns.ask_again(turn, reason, now + wait, counted, now)
         seconds = wait.total_seconds()
-        room.log(level, "turn %s: %s; again in %.0f s", turn.id[:8], reason, seconds)
+        room.log(level, "turn %s: %s; again in %.0f s", turn.short_id, reason, seconds)
 
     def _enqueue(self, to: Turn | str, text: str, sender: str, door: Door) -> Reply:
         outbox, now = self._storage.outbox, self._now()

@@ -113,7 +113,7 @@ class Asker:
         else:
             self._storage.turns.taken(turn, f"the AI's 2xx held {answer.shape}")
             self._storage.ai.reached()
-            logger.info("turn %s is with the AI", turn.id[:8])
+            logger.info("turn %s is with the AI", turn.short_id)
 
     def _answered(self, turn: Turn, message: str) -> None:
         try:
@@ -121,7 +121,7 @@ class Asker:
         except (ReplyRefused, AnsweredOtherwise):
             return  # it is noted, and said
         if answered.reply and answered.reply.status == ReplyStatus.PENDING:
-            logger.info("turn %s is answered", turn.id[:8])
+            logger.info("turn %s is answered", turn.short_id)
 
     def _note_silent(self, now: datetime) -> None:
         """Taken with a 2xx, and no answer came: whoever wired the AI must see why."""
@@ -133,7 +133,7 @@ class Asker:
             self._storage.ai.failed(AITrouble.SILENT, shape, now)
             over = turn.silences >= most
             level = logging.ERROR if over else logging.WARNING
-            logger.log(level, "turn %s: %s", turn.id[:8], turn.reason)
+            logger.log(level, "turn %s: %s", turn.short_id, turn.reason)
 
     # It did not take it
 

@@ -8,16 +8,36 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import IntEnum
 from pathlib import Path
 from traceback import extract_tb
 
 
+class ExitCode(IntEnum):
+    """How a command ends, for cron, systemd and scripts."""
+
+    DONE = 0
+    FAILED = 1  # try again
+    USAGE = 2  # wrong settings, or a wrong command
+    BUSY = 75  # another airbot is at it
+    PERSON = 77  # a person is needed at Airbnb
+
+
 class AirbotError(Exception):
-    """Base of all errors that airbot raises on purpose."""
+    """Base of all errors that airbot raises on purpose.
+
+    `advice` is what a person reads behind the error's own words.
+    """
+
+    exit_code = ExitCode.FAILED
+    advice = ""
 
 
 class ConfigError(AirbotError):
     """The settings are wrong; nothing was started. `problems` lists all of them."""
+
+    exit_code = ExitCode.USAGE
+    advice = "\nNothing was started."
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__("\n".join(problems))
@@ -26,6 +46,9 @@ class ConfigError(AirbotError):
 
 class AlreadyRunning(AirbotError):
     """Another airbot holds the profile or the database."""
+
+    exit_code = ExitCode.BUSY
+    advice = "; two at once would answer guests twice"
 
 
 class StorageError(AirbotError):
@@ -39,6 +62,9 @@ class DatabaseGone(StorageError):
 
 class WrongDatabase(StorageError):
     """The file is a newer airbot's, another program's, or damaged: not to be used."""
+
+    exit_code = ExitCode.USAGE
+    advice = "; nothing in it was changed"
 
 
 class AIError(AirbotError):
@@ -164,7 +190,11 @@ class QueueFull(AirbotError):
 
 
 class CannotListen(AirbotError):
-    """The webhook's address is taken or is not this machine's."""
+    """An address is taken or is not this machine's; `key` is the port's setting."""
+
+    def __init__(self, message: str, key: str) -> None:
+        super().__init__(message)
+        self.advice = f"; end what uses it, or set {key}"
 
 
 class VerbRefused(AirbotError):

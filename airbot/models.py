@@ -28,6 +28,11 @@ def iso(at: datetime) -> str:
     return utc.isoformat(timespec="milliseconds") + "Z"
 
 
+def short_id(id_: str) -> str:
+    """The beginning of a turn's or reply's id, by which people name it."""
+    return id_[:8]
+
+
 class Direction(StrEnum):
     INBOUND = "inbound"  # a guest or a co-traveller
     OUTBOUND = "outbound"  # the host's side, ourselves included
@@ -222,6 +227,10 @@ class Turn:
     old_ok: bool = False  # a person wants it asked, however old
     reason: str | None = None
 
+    @property
+    def short_id(self) -> str:
+        return short_id(self.id)
+
 
 @dataclass(frozen=True)
 class Question:
@@ -285,6 +294,10 @@ class Reply:
     site_message_id: str | None = None
     last_error: str | None = None
     door: Door | None = None  # None: queued before airbot kept it
+
+    @property
+    def short_id(self) -> str:
+        return short_id(self.id)
 
 
 @dataclass(frozen=True)

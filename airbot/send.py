@@ -47,6 +47,7 @@ from airbot.models import Reply
 from airbot.models import ReplyStatus
 from airbot.models import Thread
 from airbot.models import Trouble
+from airbot.models import short_id
 from airbot.models import utcnow
 from airbot.policy import proof
 from airbot.policy.blame import Blame
@@ -136,7 +137,7 @@ class Sender:
                 yield
         except Unforeseen as e:
             found = self._outbox.set_aside(reply.id, str(e), self._now(), SET_ASIDE)
-            logger.error("reply %s is %s: %s", reply.id[:8], found, e)
+            logger.error("reply %s is %s: %s", reply.short_id, found, e)
 
     def _claim(self) -> Reply | None:
         while True:
@@ -154,11 +155,11 @@ class Sender:
         """An AI that runs wild is an error, once: not each time that we look."""
         if put_off.full is None:
             logger.warning(
-                "reply %s is not sent: %s", put_off.reply_id[:8], put_off.reason
+                "reply %s is not sent: %s", short_id(put_off.reply_id), put_off.reason
             )
         elif put_off.full.where not in self._full:
             self._full.add(put_off.full.where)
-            logger.error("reply %s %s", put_off.reply_id[:8], put_off.reason)
+            logger.error("reply %s %s", short_id(put_off.reply_id), put_off.reason)
 
     def settle_one(self) -> bool:
         """Read the thread of an uncertain reply once more; False when none is due."""
@@ -275,7 +276,7 @@ class Sender:
             raise _NotWhole(taken.trouble)
         if taken.may_send:
             return reading.site_time
-        logger.info("reply %s is not sent: %s", reply.id[:8], taken.reason)
+        logger.info("reply %s is not sent: %s", reply.short_id, taken.reason)
         return None
 
     def _arrived_after_all(
@@ -332,7 +333,7 @@ class Sender:
         wait = timedelta(seconds=backoff_s(reply.attempts + 1))
         self._release(reply, reason, wait, counted=True)
         seconds = wait.total_seconds()
-        logger.warning("reply %s: %s; again in %.0f s", reply.id[:8], reason, seconds)
+        logger.warning("reply %s: %s; again in %.0f s", reply.short_id, reason, seconds)
 
     def _release(
         self,
@@ -347,7 +348,7 @@ class Sender:
 
     def _fail(self, reply: Reply, reason: str) -> None:
         self._outbox.fail(reply, reason, self._now())
-        logger.error("reply %s failed: %s", reply.id[:8], reason)
+        logger.error("reply %s failed: %s", reply.short_id, reason)
 
     # Behind the boundary
 
@@ -462,7 +463,7 @@ def _remembered(reply: Reply) -> PressOutcome | None:
 
 
 def _tell(reply: Reply, verdict: Verdict) -> None:
-    id_ = reply.id[:8]
+    id_ = reply.short_id
     if verdict.status == ReplyStatus.SENT:
         note = f" ({verdict.reason})" if verdict.reason else ""
         logger.info(

@@ -18,7 +18,6 @@ from test_storage import close_turn
 from airbot import __version__
 from airbot import cli
 from airbot.cli.parser import make_parser
-from airbot.exceptions import CannotListen
 from airbot.exceptions import StorageError
 from airbot.models import Direction
 from airbot.models import Kind
@@ -32,6 +31,7 @@ from airbot.models import utcnow
 from airbot.policy.proof import Verdict
 from airbot.policy.rules import Rules
 from airbot.storage import Storage
+from airbot.web.server import Server
 
 THREAD_ID = "TWVzc2FnZVRocmVhZDoxMjM0NTY3"  # MessageThread:1234567
 RULES = Rules(timedelta(hours=12), timedelta(seconds=120), 5, 6, 60)
@@ -487,11 +487,14 @@ def test_a_port_in_use_is_named(folder):
 def test_a_port_in_use_of_the_page_for_reconnecting_is_another_key(
     folder, airbot, monkeypatch
 ):
-    def taken(parsed):
-        raise CannotListen("127.0.0.1 port 8002 is in use")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
 
-    monkeypatch.setitem(cli.COMMANDS, "reconnect", taken)
-    code, _, err = airbot("reconnect", "--remote")
+        def serve(parsed):
+            Server("no app", "127.0.0.1", port, "reconnect")
+
+        monkeypatch.setitem(cli.COMMANDS, "reconnect", serve)
+        code, _, err = airbot("reconnect", "--remote")
     assert code == 1 and err.endswith("or set reconnect.port\n")
 
 

@@ -87,8 +87,10 @@ def exit_codes() -> Iterator[str]:
 
 
 def _raising(error: type[Exception]) -> Callable[[object], int]:
+    told = ("why", "webhook.port") if error is exceptions.CannotListen else ("why",)
+
     def command(parsed: object) -> int:
-        raise error("why")
+        raise error(*told)
 
     return command
 

@@ -89,7 +89,7 @@ class Served:
     def __init__(self, host: str = "127.0.0.1", public_url: str = "") -> None:
         self.screen = Screen()
         self.remote = Remote(self.screen, host, public_url)
-        self.server = Server(self.remote.app, "127.0.0.1", 0, "remote")
+        self.server = Server(self.remote.app, "127.0.0.1", 0, "reconnect")
         self.server.start()
         self.url = f"http://127.0.0.1:{self.server.port}"
         self.address = f"{self.url}/#{self.remote.token}"

@@ -20,15 +20,12 @@ from airbot.cli.parser import make_parser
 from airbot.cli.streams import flush_output
 from airbot.cli.streams import open_streams
 from airbot.exceptions import AirbotError
-from airbot.exceptions import AlreadyRunning
-from airbot.exceptions import CannotListen
 from airbot.exceptions import ConfigError
-from airbot.exceptions import WrongDatabase
+from airbot.exceptions import ExitCode
 
 if TYPE_CHECKING:
     from airbot.config import Config
 
-DONE, FAILED, USAGE, BUSY = 0, 1, 2, 75
 WAIT_S = 120.0
 
 
@@ -40,17 +37,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _check_usage(parsed)
         return COMMANDS[parsed.command](parsed)
     except AirbotError as e:
-        return _explain(e, parsed.command)
+        return _say(e.exit_code, f"{e}{e.advice}")
     except BrokenPipeError:
         # Whoever read this has gone (`| head`): nobody is left to say a word to.
-        return FAILED
+        return ExitCode.FAILED
     except OSError as e:
         return _explain_machine(e)
     except UnicodeError as e:
         charset = getattr(e, "encoding", "its")
-        return _say(FAILED, f"a file's name is not in {charset}: set LANG=C.UTF-8")
+        return _say(
+            ExitCode.FAILED, f"a file's name is not in {charset}: set LANG=C.UTF-8"
+        )
     except KeyboardInterrupt:
-        return DONE
+        return ExitCode.DONE
     finally:
         flush_output()
 
@@ -70,27 +69,15 @@ def _explain_machine(e: OSError) -> int:
     """A folder that may not be written, a full disk."""
     where = f": {e.filename}" if e.filename else ""
     if e.errno == errno.ELOOP:
-        return _say(FAILED, f"a link stands in the place of a file{where}: remove it")
+        return _say(
+            ExitCode.FAILED, f"a link stands in the place of a file{where}: remove it"
+        )
     if isinstance(e, PermissionError) and e.filename:
         from airbot.config.ours import command_of_owner
 
         if command := command_of_owner(Path(e.filename)):
             where += f"; it is another user's: {command}"
-    return _say(FAILED, f"{e.strerror or type(e).__name__}{where}")
-
-
-def _explain(e: AirbotError, command: str) -> int:
-    """What went wrong, and what to do about it."""
-    if isinstance(e, ConfigError):
-        return _say(USAGE, f"{e}\nNothing was started.")
-    if isinstance(e, WrongDatabase):
-        return _say(USAGE, f"{e}; nothing in it was changed")
-    if isinstance(e, AlreadyRunning):
-        return _say(BUSY, f"{e}; two at once would answer guests twice")
-    if isinstance(e, CannotListen):
-        key = "reconnect.port" if command == "reconnect" else "webhook.port"
-        return _say(FAILED, f"{e}; end what uses it, or set {key}")
-    return _say(FAILED, str(e))
+    return _say(ExitCode.FAILED, f"{e.strerror or type(e).__name__}{where}")
 
 
 def _say(code: int, sentence: str) -> int:
@@ -207,7 +194,7 @@ def _install_browser(parsed: argparse.Namespace) -> int:
     from airbot.browser import install_browser
 
     install_browser(print, parsed.small)
-    return DONE
+    return ExitCode.DONE
 
 
 def _demo(parsed: argparse.Namespace) -> int:

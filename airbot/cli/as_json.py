@@ -8,8 +8,8 @@ from dataclasses import asdict
 
 from airbot.cli.status import Status
 from airbot.config import Config
+from airbot.exceptions import ExitCode
 from airbot.models import iso
-from airbot.policy.health import HELP
 from airbot.policy.health import Program
 from airbot.storage.overview import MessageLine
 from airbot.storage.overview import OutboxLine
@@ -51,7 +51,7 @@ def status(found: Status) -> str:
 def no_status(config: Config) -> str:
     """Before the first start."""
     never = Program(False, False, settings=config.read_from)
-    return _written({"program": _program(never), "exit_code": HELP})
+    return _written({"program": _program(never), "exit_code": ExitCode.FAILED})
 
 
 def _program(program: Program) -> dict[str, object]:

@@ -18,13 +18,10 @@ from airbot.daemon.opening import for_a_look
 from airbot.daemon.opening import for_a_verb
 from airbot.daemon.opening import is_reconnecting
 from airbot.daemon.opening import is_running
+from airbot.exceptions import ExitCode
 from airbot.models import Reply
 from airbot.models import utcnow
-from airbot.policy import health
 from airbot.storage import Storage
-from airbot.storage.overview import SHORT_ID
-
-DONE = 0
 
 
 def status(config: Config, parsed: argparse.Namespace) -> int:
@@ -35,7 +32,7 @@ def status(config: Config, parsed: argparse.Namespace) -> int:
 
     if not config.storage.path.exists():
         _print(parsed, as_json.no_status(config), before_the_first_start(config, here))
-        return health.HELP
+        return ExitCode.FAILED
     with for_a_look(config) as shown:
         overview = shown.overview(now)
     running, reconnecting = is_running(config), is_reconnecting(config)
@@ -48,29 +45,29 @@ def messages(config: Config, parsed: argparse.Namespace) -> int:
     with for_a_look(config) as shown:
         lines = shown.messages(parsed.limit)
     _print(parsed, as_json.messages(lines), show.message_lines(lines))
-    return DONE
+    return ExitCode.DONE
 
 
 def outbox(config: Config, parsed: argparse.Namespace) -> int:
     with for_a_look(config) as shown:
         lines = shown.replies(parsed.limit)
     _print(parsed, as_json.outbox(lines), show.outbox_lines(lines))
-    return DONE
+    return ExitCode.DONE
 
 
 def backup(config: Config, parsed: argparse.Namespace) -> int:
     with for_a_copy(config) as view:
         view.back_up(parsed.file)
     print(f"the database is copied to {parsed.file}")
-    return DONE
+    return ExitCode.DONE
 
 
 def messages_retry(config: Config, parsed: argparse.Namespace) -> int:
     with for_a_verb(config) as storage:
         oldest = _oldest(storage, config)
         turn = storage.desk.retry_turn(parsed.id, oldest, utcnow(), parsed.old)
-    print(f"turn {turn.id[: SHORT_ID]} will be asked again")
-    return DONE
+    print(f"turn {turn.short_id} will be asked again")
+    return ExitCode.DONE
 
 
 def messages_done(config: Config, parsed: argparse.Namespace) -> int:
@@ -80,7 +77,7 @@ def messages_done(config: Config, parsed: argparse.Namespace) -> int:
         name = parsed.conversation
         thread_id = storage.desk.done(name, thread_id_from(name), utcnow())
     print(f"nothing waits any more in conversation {thread_id}")
-    return DONE
+    return ExitCode.DONE
 
 
 def outbox_retry(config: Config, parsed: argparse.Namespace) -> int:
@@ -107,8 +104,8 @@ def _print(parsed: argparse.Namespace, values: str, words: Iterable[str]) -> Non
 
 
 def _said(reply: Reply) -> int:
-    print(f"reply {reply.id[: SHORT_ID]} is {reply.status}")
-    return DONE
+    print(f"reply {reply.short_id} is {reply.status}")
+    return ExitCode.DONE
 
 
 def _oldest(storage: Storage, config: Config) -> datetime:

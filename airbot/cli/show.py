@@ -10,7 +10,7 @@ from datetime import datetime
 
 import wcwidth
 
-from airbot.storage.overview import SHORT_ID
+from airbot.models import short_id
 from airbot.storage.overview import MessageLine
 from airbot.storage.overview import OutboxLine
 from airbot.terminal import plain
@@ -36,10 +36,10 @@ def became(line: MessageLine) -> str:
         return "scheduled: sent by the clock, no answer to anybody"
     if line.turn_id is None:
         return f"not asked: {line.thread_reason or 'the conversation was not read yet'}"
-    turn = f"turn {line.turn_id[:SHORT_ID]} {line.turn_status}"
+    turn = f"turn {short_id(line.turn_id)} {line.turn_status}"
     if line.outbox_id is None:
         return f"{turn}: {line.turn_reason}"
-    reply = f"reply {line.outbox_id[:SHORT_ID]} {line.reply_status}"
+    reply = f"reply {short_id(line.outbox_id)} {line.reply_status}"
     reason = f": {line.reply_reason}" if line.reply_reason else ""
     return f"{turn}, {reply}{reason}"
 
@@ -47,7 +47,7 @@ def became(line: MessageLine) -> str:
 def outbox_lines(lines: list[OutboxLine]) -> Iterator[str]:
     for line in lines:
         who = first_words(line.title or line.thread_id, NAME_WIDTH)
-        head = f"{clock(line.created_at)}  {line.id[:SHORT_ID]}  {who}: "
+        head = f"{clock(line.created_at)}  {short_id(line.id)}  {who}: "
         yield head + first_words(line.message, WIDTH - wcwidth.width(head))
         parked = ", waits for a person" if line.parked else ""
         reason = f": {line.last_error}" if line.last_error else ""

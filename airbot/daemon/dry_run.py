@@ -37,7 +37,7 @@ def would_do(storage: Storage) -> list[str]:
             f"{'text' if count == 1 else 'texts'} in {question.turn.thread_id}"
         )
     for reply in storage.outbox.with_status("pending"):
-        lines.append(f"would send reply {reply.id[:8]} to {reply.thread_id}")
+        lines.append(f"would send reply {reply.short_id} to {reply.thread_id}")
     if len(lines) == 1:
         lines.append("nothing to ask, nothing to send")
     return lines

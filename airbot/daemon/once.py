@@ -11,12 +11,12 @@ from datetime import timedelta
 from airbot.config import Config
 from airbot.daemon.parts import Parts
 from airbot.daemon.parts import running_parts
+from airbot.exceptions import ExitCode
 from airbot.models import SessionState
 from airbot.models import utcnow
 from airbot.storage import Storage
 from airbot.storage.overview import in_words
 
-DONE, TRY_AGAIN, PERSON = 0, 1, 77
 ASK_THREADS = 4
 LOOK_EVERY_S = 0.1
 
@@ -84,9 +84,9 @@ def _summary(parts: Parts) -> str:
     return f"airbot: session {shown.session.state}; {sync}; outbox: {replies}"
 
 
-def exit_code(storage: Storage, went_well: bool) -> int:
-    """0 done, 1 try again, 77 a person is needed at Airbnb."""
+def exit_code(storage: Storage, went_well: bool) -> ExitCode:
     session = storage.session.get()
     if session.person_needed:
-        return PERSON
-    return DONE if went_well and session.state == SessionState.OK else TRY_AGAIN
+        return ExitCode.PERSON
+    well = went_well and session.state == SessionState.OK
+    return ExitCode.DONE if well else ExitCode.FAILED

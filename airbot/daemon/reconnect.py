@@ -19,12 +19,12 @@ from airbot.addresses import http_address
 from airbot.addresses import is_loopback
 from airbot.airbnb import Airbnb
 from airbot.config import Config
-from airbot.daemon.once import PERSON
 from airbot.daemon.parts import SiteParts
 from airbot.daemon.parts import parts_for_a_person
 from airbot.exceptions import AirbotError
 from airbot.exceptions import ChallengeShown
 from airbot.exceptions import ConfigError
+from airbot.exceptions import ExitCode
 from airbot.exceptions import LoginRequired
 from airbot.exceptions import SiteChanged
 from airbot.models import InboxPage
@@ -96,7 +96,7 @@ def run_remote(
             page = _wait_for_viewer(parts.site, show, screen)
         except _NobodyCame:
             say("Nobody came in 15 minutes: closed. airbot stays paused.")
-            return PERSON
+            return ExitCode.PERSON
         _welcome_back(parts, page, say)
         screen.end(f"{GOODBYE} You can close this page.")
     return 0
@@ -107,7 +107,7 @@ def _served(config: Config, screen: Screen) -> Iterator[list[str]]:
     """The page's server, and the lines that invite to it."""
     host, public_url = config.reconnect.host, config.reconnect.public_url
     remote = Remote(screen, host, public_url)
-    server = Server(remote.app, host, config.reconnect.port, "remote")
+    server = Server(remote.app, host, config.reconnect.port, "reconnect")
     server.start()
     page = public_url or http_address(host, server.port)
     address = f"{page}/#{remote.token}"

@@ -33,6 +33,7 @@ from airbot.daemon.parts import Parts
 from airbot.daemon.parts import running_parts
 from airbot.daemon.watch import Watch
 from airbot.exceptions import AlreadyRunning
+from airbot.exceptions import ExitCode
 from airbot.exceptions import StorageError
 from airbot.exceptions import where_it_failed
 from airbot.locks import InstanceLock
@@ -41,7 +42,6 @@ from airbot.sync import SyncResult
 
 logger = logging.getLogger("airbot.daemon")
 
-FAILED = 1  # exit code
 ASK_THREADS = 4
 ASK_EVERY_S = 5
 BEAT_EVERY_S = 5
@@ -92,7 +92,7 @@ class Daemon:
             finally:
                 notifier.tell("STOPPING=1")
                 self._end(parts, scheduler)
-        return FAILED if watch.is_lost else 0
+        return ExitCode.FAILED if watch.is_lost else ExitCode.DONE
 
     def _scheduler(self, parts: Parts, watch: Watch) -> BackgroundScheduler:
         scheduler = BackgroundScheduler(

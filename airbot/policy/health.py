@@ -19,13 +19,13 @@ from enum import StrEnum
 from itertools import pairwise
 from statistics import median
 
+from airbot.exceptions import ExitCode
 from airbot.models import AIHealth
 from airbot.models import Job
 from airbot.models import Run
 from airbot.models import Session
 from airbot.models import SessionState
 
-WELL, HELP, PERSON = 0, 1, 77
 LATE_AFTER = 3  # intervals of a job, or the usual gaps between two runs of a cron job
 # Of a job of a second: its work itself, and a machine that is busy.
 LEAST_LATE = timedelta(seconds=30)
@@ -121,9 +121,9 @@ def job_state(
 
 def exit_code(
     live: Program, session: Session, jobs: Mapping[str, JobState], ai: AIHealth
-) -> int:
+) -> ExitCode:
     if session.person_needed:
-        return PERSON
+        return ExitCode.PERSON
     well = (
         live.counts
         and session.state == SessionState.OK
@@ -131,4 +131,4 @@ def exit_code(
         and not ILL & set(jobs.values())
         and ai.failing_since is None
     )
-    return WELL if well else HELP
+    return ExitCode.DONE if well else ExitCode.FAILED

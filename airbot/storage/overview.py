@@ -24,6 +24,7 @@ from airbot.models import Session
 from airbot.models import Trouble
 from airbot.models import TurnStatus
 from airbot.models import Waiting
+from airbot.models import short_id
 from airbot.policy.whole import SAID_AFTER
 from airbot.storage.ai import health_from_row
 from airbot.storage.database import to_text
@@ -42,7 +43,6 @@ from airbot.storage.session import session_from_row
 from airbot.storage.troubles import trouble_from_row
 from airbot.storage.view import Readable
 
-SHORT_ID = 8
 MISSED_FOR = timedelta(days=7)
 # Of a turn `t` and its reply `o`: a person has answered since, or a later turn has the
 # texts. Nothing waits for a person there any more.
@@ -317,7 +317,7 @@ def _waiting_replies(rows: list[sqlite3.Row]) -> Iterator[Waiting]:
 
 def _waiting_reply(row: sqlite3.Row) -> Waiting:
     reply = reply_from_row(row)
-    id_ = reply.id[:SHORT_ID]
+    id_ = reply.short_id
     verb = f"retry {id_} (or cancel {id_})"
     if reply.status == ReplyStatus.UNCERTAIN:
         verb = f"resolve {id_} --sent (or --not-sent)"
@@ -328,7 +328,7 @@ def _waiting_reply(row: sqlite3.Row) -> Waiting:
 
 def _waiting_turn(row: sqlite3.Row) -> Waiting:
     turn = turn_from_row(row)
-    id_ = turn.id[:SHORT_ID]
+    id_ = turn.short_id
     what = f"turn {id_} is {turn.status}: {turn.reason}"
     command = f"airbot messages retry {id_} (or done {id_})"
     return Waiting(what, command, row["title"], turn.first_at)
@@ -336,10 +336,10 @@ def _waiting_turn(row: sqlite3.Row) -> Waiting:
 
 def _missed(row: sqlite3.Row) -> Waiting:
     turn = turn_from_row(row)
-    id_ = turn.id[:SHORT_ID]
+    id_ = turn.short_id
     command = f"airbot messages retry {id_} --old (or done {id_})"
     if row["reply_id"]:
-        command = f"airbot outbox retry {row['reply_id'][:SHORT_ID]} --old"
+        command = f"airbot outbox retry {short_id(row['reply_id'])} --old"
         command += f" (or messages done {id_})"
     what = f"turn {id_} was not answered in time: {turn.reason}"
     return Waiting(what, command, row["title"], turn.first_at, missed=True)

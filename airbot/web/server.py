@@ -133,7 +133,7 @@ class Server:
     """waitress in a thread of its own; bound when it is made."""
 
     def __init__(self, app: Any, host: str, port: int, name: str) -> None:
-        """`app` is a WSGI application, `name` its room's, and its thread's.
+        """`app` is a WSGI application, `name` its settings' section, and its thread's.
 
         Raises CannotListen.
         """
@@ -156,7 +156,7 @@ class Server:
             )
         except OSError as e:
             why = "is in use" if e.errno == errno.EADDRINUSE else f"says: {e.strerror}"
-            raise CannotListen(f"{host} port {port} {why}") from e
+            raise CannotListen(f"{host} port {port} {why}", f"{name}.port") from e
         server.channel_class = _Channel
         server.crowd = self._crowd = _Crowd(name)
         self._server = server

@@ -105,7 +105,7 @@ def _shown() -> Iterator[tuple[Browser, Show, Viewer]]:
         browser = Browser(Path(folder) / "profile", arguments=LOOPBACK_ONLY)
         screen = Screen()
         remote = Remote(screen, "127.0.0.1")
-        server = Server(remote.app, "127.0.0.1", 0, "remote")
+        server = Server(remote.app, "127.0.0.1", 0, "reconnect")
         server.start()
         viewer = Viewer(f"http://127.0.0.1:{server.port}", remote.token)
         try:
