@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fakes import Desk
 from fakes import FakeAirbnb
+from fakes import Scene
 
 from airbot.addresses import is_loopback
 from airbot.airbnb import Airbnb
@@ -125,10 +125,10 @@ def site(request: pytest.FixtureRequest) -> Iterator[AirbnbSite]:
 
 
 @pytest.fixture
-def desk(
+def scene(
     site: AirbnbSite, storage: Storage, make_config: Callable[..., Config]
-) -> Desk:
-    return Desk(site, FakeAirbnb(site), storage, make_config())
+) -> Scene:
+    return Scene(site, FakeAirbnb(site), storage, make_config())
 
 
 @pytest.fixture

@@ -310,7 +310,7 @@ def _raise_next(errors: list[Exception | None]) -> None:
         raise error
 
 
-class Desk:
+class Scene:
     """One thread with a waiting guest, and SYNC and SEND at their work on it.
 
     `airbnb` may be the real one: the same tests then run in Chromium.

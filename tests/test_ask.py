@@ -462,7 +462,7 @@ def test_a_2xx_without_an_answer_is_named_counted_and_in_the_end_asked_no_more(
     waits = storage.shown.waiting(storage.session.get(), world.now)
     (item,) = waits
     assert f"airbot messages retry {world.turn.id[:8]}" in item.command
-    world.storage.desk.retry_turn(world.turn.id, NOW - timedelta(days=1), world.now)
+    world.storage.verbs.retry_turn(world.turn.id, NOW - timedelta(days=1), world.now)
     assert world.ask() and len(ai.asked) == 4
 
 
@@ -631,8 +631,8 @@ def test_an_expired_turn_is_asked_with_old_and_answered_however_old(
     assert world.turn.status == TurnStatus.EXPIRED
     oldest = world.now - timedelta(hours=12)
     with pytest.raises(VerbRefused, match="--old"):
-        world.storage.desk.retry_turn(world.turn.id, oldest, world.now)
-    world.storage.desk.retry_turn(world.turn.id, oldest, world.now, old_ok=True)
+        world.storage.verbs.retry_turn(world.turn.id, oldest, world.now)
+    world.storage.verbs.retry_turn(world.turn.id, oldest, world.now, old_ok=True)
     ai.mode = "inline"
     world.read(guest("1", "Is parking free?"), at=world.now)
     assert world.turn.status == TurnStatus.NEW

@@ -11,8 +11,8 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from fakes import Desk
 from fakes import FakeAirbnb
+from fakes import Scene
 
 from airbot.config import Config
 from airbot.exceptions import StorageError
@@ -85,18 +85,18 @@ def test_after_the_way_back_nothing_is_sent_again(
     make_config: Callable[..., Config],
     tmp_path: Path,
 ) -> None:
-    desk = Desk(site, FakeAirbnb(site), storage, make_config())
-    desk.queue("Yes, it is.")
+    scene = Scene(site, FakeAirbnb(site), storage, make_config())
+    scene.queue("Yes, it is.")
     copy = tmp_path / "backup.db"
     View(storage.path).back_up(copy)
-    assert desk.later(0).status == "sent"
+    assert scene.later(0).status == "sent"
     storage.close()
     restored = tmp_path / "restored.db"
     shutil.copy(copy, restored)
     again = Storage(restored)
-    late = Desk(site, FakeAirbnb(site), again, make_config())
-    late.reply_id = desk.reply_id
-    late.thread = desk.thread
+    late = Scene(site, FakeAirbnb(site), again, make_config())
+    late.reply_id = scene.reply_id
+    late.thread = scene.thread
     assert late.later(0).status == "cancelled"
     assert late.posted() == ["Yes, it is."]
     again.close()

@@ -176,7 +176,7 @@ def test_a_reply_whose_guest_was_answered_by_a_person_is_not_retried(storage, ai
 
 def test_a_reply_whose_texts_a_later_turn_has_answered_is_not_retried(storage, airbot):
     old = reply_in(storage, "pending")
-    storage.desk.cancel_reply(old.id, utcnow())
+    storage.verbs.cancel_reply(old.id, utcnow())
     at = utcnow()
     texts = [
         Message(n, "2", "Maya", "guest", Direction.INBOUND, Kind.TEXT, body, at)

@@ -14,8 +14,8 @@ from typing import Any
 from typing import cast
 
 import pytest
-from fakes import Desk
 from fakes import FakeAirbnb
+from fakes import Scene
 from test_gate import Closes
 
 from airbot.answers import Answers
@@ -47,7 +47,7 @@ class YesAI:
         return AIAnswer("reply", REPLY)
 
 
-class World(Desk):
+class World(Scene):
     """SYNC, ASK and SEND on one clock that can be put forward and back."""
 
     def __init__(self, site: AirbnbSite, storage: Storage, config: Config) -> None:

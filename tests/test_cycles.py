@@ -13,7 +13,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from fakes import Desk
+from fakes import Scene
 
 from airbot.airbnb import Airbnb
 from airbot.airbnb import site as verbs
@@ -33,18 +33,18 @@ pytestmark = pytest.mark.browser
 class Cycle:
     """SYNC behind its gate, with a page open that can be spoiled."""
 
-    def __init__(self, desk: Desk, browser: Browser) -> None:
-        self.desk, self.browser, self.site = desk, browser, desk.site
-        self.gate = Gate(desk.storage, browser, desk.clock)
-        desk.guest("Hello!")
-        desk.host("Welcome!")  # a page with an empty conversation takes 3 s
+    def __init__(self, scene: Scene, browser: Browser) -> None:
+        self.scene, self.browser, self.site = scene, browser, scene.site
+        self.gate = Gate(scene.storage, browser, scene.clock)
+        scene.guest("Hello!")
+        scene.host("Welcome!")  # a page with an empty conversation takes 3 s
         assert self.sync()
 
     def sync(self) -> bool:
-        return self.gate.run("sync", self.desk.syncer.run)
+        return self.gate.run("sync", self.scene.syncer.run)
 
     def state(self) -> SessionState:
-        return self.desk.storage.session.get().state
+        return self.scene.storage.session.get().state
 
 
 def _kill(pids: set[int]) -> None:
@@ -90,15 +90,15 @@ def cycle(
     make_config: Callable[..., Config],
 ) -> Cycle:
     site.poll_s = 60
-    return Cycle(Desk(site, airbnb, storage, make_config()), browser)
+    return Cycle(Scene(site, airbnb, storage, make_config()), browser)
 
 
 @pytest.mark.parametrize("trouble", TROUBLES)
 def test_a_trouble_costs_one_cycle_and_the_next_is_whole(
     cycle: Cycle, monkeypatch: pytest.MonkeyPatch, trouble: str
 ) -> None:
-    desk, site = cycle.desk, cycle.site
-    desk.guest()
+    scene, site = cycle.scene, cycle.site
+    scene.guest()
     monkeypatch.setattr(verbs, "JOB_DEADLINE_S", 2.0)
     monkeypatch.setattr(verbs, "ANSWER_TIMEOUT_S", 0.4)
     TROUBLES[trouble](cycle)
@@ -108,10 +108,10 @@ def test_a_trouble_costs_one_cycle_and_the_next_is_whole(
     assert not processes.chromiums(cycle.browser.profile)
     site.clear_trouble()
     monkeypatch.undo()
-    desk.clock.advance(20)
+    scene.clock.advance(20)
     assert cycle.sync()
     assert cycle.state() == SessionState.OK
-    assert desk.texts_of_turn() == ["Is parking free?"]
+    assert scene.texts_of_turn() == ["Is parking free?"]
 
 
 def test_after_a_pause_no_request_leaves_the_open_page_either(cycle: Cycle) -> None:
@@ -122,7 +122,7 @@ def test_after_a_pause_no_request_leaves_the_open_page_either(cycle: Cycle) -> N
     assert not cycle.sync()
     assert not processes.chromiums(cycle.browser.profile)
     asked = len(cycle.site.requests)
-    cycle.desk.clock.advance(86_400)
+    cycle.scene.clock.advance(86_400)
     assert not cycle.sync()
     assert len(cycle.site.requests) == asked
 
@@ -134,12 +134,12 @@ def test_airbnbs_own_wish_for_a_pause_is_honoured(
     cycle: Cycle, place: str, wish: str
 ) -> None:
     in_ten_minutes = format_datetime(utcnow() + timedelta(seconds=600), usegmt=True)
-    trouble, clock = cycle.site.trouble, cycle.desk.clock
+    trouble, clock = cycle.site.trouble, cycle.scene.clock
     trouble.retry_after = in_ten_minutes if wish == "date" else wish
     setattr(trouble, place, 429)
     cycle.site.new_deploy()  # a page must be loaded
     assert not cycle.sync()
-    again_at = cycle.desk.storage.session.get().next_try_at
+    again_at = cycle.scene.storage.session.get().next_try_at
     assert again_at is not None
     wait_s = (again_at - clock()).total_seconds()
     assert round(wait_s, -2) == 600
@@ -159,10 +159,10 @@ def test_a_burst_of_403_is_met_with_longer_and_longer_waits(cycle: Cycle) -> Non
     for _ in range(4):
         assert not cycle.sync()
         assert cycle.state() == SessionState.UNAVAILABLE
-        again_at = cycle.desk.storage.session.get().next_try_at
+        again_at = cycle.scene.storage.session.get().next_try_at
         assert again_at is not None
-        waits.append((again_at - cycle.desk.clock()).total_seconds())
-        cycle.desk.clock.advance(waits[-1] + 0.1)
+        waits.append((again_at - cycle.scene.clock()).total_seconds())
+        cycle.scene.clock.advance(waits[-1] + 0.1)
     assert waits == sorted(waits) and waits[-1] > 7 * 15
     cycle.site.clear_trouble()
     assert cycle.sync()
@@ -176,9 +176,9 @@ def test_words_of_names_listings_and_guests_change_nothing(cycle: Cycle) -> None
     site.guest_writes(thread, f"/login /airlock?al_id=1 <b>{words}</b>")
     cycle.site.new_deploy()
     assert cycle.sync()
-    cycle.desk.airbnb.open_thread(thread.id)
-    cycle.desk.airbnb.type_reply(f"No {words} here")
-    cycle.desk.airbnb.check_typed(thread.id, f"No {words} here")
+    cycle.scene.airbnb.open_thread(thread.id)
+    cycle.scene.airbnb.type_reply(f"No {words} here")
+    cycle.scene.airbnb.check_typed(thread.id, f"No {words} here")
     assert cycle.state() == SessionState.OK
 
 

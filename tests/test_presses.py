@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from fakes import Desk
+from fakes import Scene
 
 from airbot.airbnb import Airbnb
 from airbot.airbnb import composer
@@ -33,28 +33,28 @@ DRAFTS = f"{BOXES}.map(box => box.value ?? box.textContent).join('')"
 
 
 @pytest.fixture
-def desk(
+def scene(
     site: AirbnbSite,
     airbnb: Airbnb,
     storage: Storage,
     make_config: Callable[..., Config],
     monkeypatch: pytest.MonkeyPatch,
-) -> Desk:
+) -> Scene:
     monkeypatch.setattr(composer, "PRESS_TIMEOUT_S", 0.4)
     monkeypatch.setattr(composer, "COMPOSER_TIMEOUT_S", 0.7)
     site.poll_s = 60
-    return Desk(site, airbnb, storage, make_config())
+    return Scene(site, airbnb, storage, make_config())
 
 
-def nothing_else_was_pressed(desk: Desk, browser: Browser) -> bool:
+def nothing_else_was_pressed(scene: Scene, browser: Browser) -> bool:
     """Nor is a word left in the box."""
     with browser.job("looking at the box", 5):
-        return desk.site.pressed_buttons == [] and browser.tab.probe(DRAFTS) == ""
+        return scene.site.pressed_buttons == [] and browser.tab.probe(DRAFTS) == ""
 
 
-def loads(desk: Desk) -> int:
-    path = f"/hosting/messages/{desk.thread.number}"
-    return [request.path for request in desk.site.requests].count(path)
+def loads(scene: Scene) -> int:
+    path = f"/hosting/messages/{scene.thread.number}"
+    return [request.path for request in scene.site.requests].count(path)
 
 
 # A dialog that is there before the typing is the page's
@@ -62,44 +62,44 @@ def loads(desk: Desk) -> int:
 
 @pytest.mark.parametrize("kind", ["dialog", "overlay"])
 def test_a_page_under_a_dialog_is_loaded_anew_and_the_reply_sent(
-    desk: Desk, browser: Browser, kind: str
+    scene: Scene, browser: Browser, kind: str
 ) -> None:
-    desk.queue(REPLY)
-    desk.site.trouble.interruption = Interruption(kind, times=1)
-    before = loads(desk)
-    assert desk.later(0).status == "sent"
-    assert desk.posted() == [REPLY]
-    assert loads(desk) == before + 3  # the last one for the proof
-    assert nothing_else_was_pressed(desk, browser)
+    scene.queue(REPLY)
+    scene.site.trouble.interruption = Interruption(kind, times=1)
+    before = loads(scene)
+    assert scene.later(0).status == "sent"
+    assert scene.posted() == [REPLY]
+    assert loads(scene) == before + 3  # the last one for the proof
+    assert nothing_else_was_pressed(scene, browser)
 
 
 @pytest.mark.parametrize("kind", ["dialog", "overlay"])
 def test_a_dialog_that_stays_keeps_send_alone_waiting(
-    desk: Desk, browser: Browser, storage: Storage, kind: str
+    scene: Scene, browser: Browser, storage: Storage, kind: str
 ) -> None:
-    desk.queue(REPLY)
-    desk.site.trouble.interruption = Interruption(kind)
-    before, gate = loads(desk), Gate(storage, browser, desk.clock)
-    assert not gate.run("send", desk.sender.run)
-    assert (desk.reply().status, desk.reply().attempts) == ("pending", 0)
-    assert loads(desk) == before + 2
-    desk.guest("And breakfast?")
-    assert gate.run("sync", desk.syncer.run)
+    scene.queue(REPLY)
+    scene.site.trouble.interruption = Interruption(kind)
+    before, gate = loads(scene), Gate(storage, browser, scene.clock)
+    assert not gate.run("send", scene.sender.run)
+    assert (scene.reply().status, scene.reply().attempts) == ("pending", 0)
+    assert loads(scene) == before + 2
+    scene.guest("And breakfast?")
+    assert gate.run("sync", scene.syncer.run)
     assert storage.session.get().state == SessionState.OK
-    assert not gate.run("send", desk.sender.run)
-    assert loads(desk) == before + 2  # not tried before its time
-    assert nothing_else_was_pressed(desk, browser)
+    assert not gate.run("send", scene.sender.run)
+    assert loads(scene) == before + 2  # not tried before its time
+    assert nothing_else_was_pressed(scene, browser)
 
 
 def test_a_dialog_over_one_conversation_alone_keeps_no_other_waiting(
-    desk: Desk, browser: Browser
+    scene: Scene, browser: Browser
 ) -> None:
-    resting = desk.site.add_thread("Noor")
-    desk.site.guest_writes(resting, "Thanks!")
-    desk.site.host_writes(resting, "With pleasure.")
-    desk.queue(REPLY)
-    desk.site.thread_trouble(desk.thread, interruption=Interruption("dialog"))
-    reply = desk.later(0)
+    resting = scene.site.add_thread("Noor")
+    scene.site.guest_writes(resting, "Thanks!")
+    scene.site.host_writes(resting, "With pleasure.")
+    scene.queue(REPLY)
+    scene.site.thread_trouble(scene.thread, interruption=Interruption("dialog"))
+    reply = scene.later(0)
     assert (reply.status, reply.attempts) == ("pending", 1)
     assert reply.last_error == "a dialog lies over Airbnb's page"
 
@@ -119,18 +119,18 @@ def test_a_dialog_over_one_conversation_alone_keeps_no_other_waiting(
     ],
 )
 def test_a_dialog_that_opens_meanwhile_is_counted_and_leaves_no_draft(
-    desk: Desk, browser: Browser, kind: str, after_chars: int, box: str
+    scene: Scene, browser: Browser, kind: str, after_chars: int, box: str
 ) -> None:
-    desk.site.trouble.composer = box
-    desk.queue(REPLY)
+    scene.site.trouble.composer = box
+    scene.queue(REPLY)
     coming = Interruption(kind, "typing", times=1, after_chars=after_chars)
-    desk.site.trouble.interruption = coming
-    reply = desk.later(0)
+    scene.site.trouble.interruption = coming
+    reply = scene.later(0)
     assert (reply.status, reply.attempts, reply.presses) == ("pending", 1, 0)
     assert reply.last_error == "a dialog opened over the page"
-    assert nothing_else_was_pressed(desk, browser)
-    assert desk.later(20).status == "sent"
-    assert desk.posted() == [REPLY]
+    assert nothing_else_was_pressed(scene, browser)
+    assert scene.later(20).status == "sent"
+    assert scene.posted() == [REPLY]
 
 
 @pytest.mark.parametrize(
@@ -143,16 +143,16 @@ def test_a_dialog_that_opens_meanwhile_is_counted_and_leaves_no_draft(
     ],
 )
 def test_what_opens_at_the_press_itself_hears_nothing_of_it(
-    desk: Desk, browser: Browser, kind: str, covered: bool
+    scene: Scene, browser: Browser, kind: str, covered: bool
 ) -> None:
-    desk.queue(REPLY)
+    scene.queue(REPLY)
     if covered:
-        before_typing(desk, browser, BANNER)
-    desk.site.trouble.interruption = Interruption(kind, "press", times=1)
-    assert desk.later(0).status == "uncertain"
-    assert nothing_else_was_pressed(desk, browser)
-    assert desk.later(SETTLE_S).presses == 2
-    assert desk.posted() == [REPLY]
+        before_typing(scene, browser, BANNER)
+    scene.site.trouble.interruption = Interruption(kind, "press", times=1)
+    assert scene.later(0).status == "uncertain"
+    assert nothing_else_was_pressed(scene, browser)
+    assert scene.later(SETTLE_S).presses == 2
+    assert scene.posted() == [REPLY]
 
 
 # Hints, other boxes and a new composer are no reason to give up
@@ -170,20 +170,20 @@ def test_what_opens_at_the_press_itself_hears_nothing_of_it(
     ],
 )
 def test_what_takes_the_focus_once_gets_no_key_and_the_text_goes_out_whole(
-    desk: Desk, browser: Browser, kind: str, box: str
+    scene: Scene, browser: Browser, kind: str, box: str
 ) -> None:
-    desk.site.trouble.composer = box
-    desk.queue(REPLY)
+    scene.site.trouble.composer = box
+    scene.queue(REPLY)
     rebuilt = kind in ("kept", "lost")
-    desk.site.trouble.interruption = Interruption(
+    scene.site.trouble.interruption = Interruption(
         "rebuild" if rebuilt else kind,
         "typing",
         after_chars=12,
         keeps_text=kind == "kept",
     )
-    assert desk.later(0).status == "sent"
-    assert desk.posted() == [REPLY]
-    assert nothing_else_was_pressed(desk, browser)
+    assert scene.later(0).status == "sent"
+    assert scene.posted() == [REPLY]
+    assert nothing_else_was_pressed(scene, browser)
 
 
 # The same in other clothes: written into the page right before airbot types
@@ -251,49 +251,49 @@ HARMLESS = {
 }
 
 
-def before_typing(desk: Desk, browser: Browser, script: str) -> None:
-    real = desk.airbnb.type_reply
+def before_typing(scene: Scene, browser: Browser, script: str) -> None:
+    real = scene.airbnb.type_reply
 
     def type_reply(text: str) -> None:
         with browser.job("preparing the page", 5):
             browser.tab.probe(f"() => {{ {TELL}; {script}; }}")
         real(text)
 
-    desk.airbnb.type_reply = type_reply
+    scene.airbnb.type_reply = type_reply
 
 
 @pytest.mark.parametrize("kind", IN_THE_WAY)
 def test_whatever_lies_over_the_page_before_is_seen(
-    desk: Desk, browser: Browser, kind: str
+    scene: Scene, browser: Browser, kind: str
 ) -> None:
-    desk.queue(REPLY)
-    before_typing(desk, browser, IN_THE_WAY[kind])
+    scene.queue(REPLY)
+    before_typing(scene, browser, IN_THE_WAY[kind])
     with pytest.raises(DialogShown):
-        desk.later(0)
-    assert desk.reply().attempts == 0
-    assert nothing_else_was_pressed(desk, browser)
+        scene.later(0)
+    assert scene.reply().attempts == 0
+    assert nothing_else_was_pressed(scene, browser)
 
 
 @pytest.mark.parametrize("kind", MEANWHILE)
 def test_whatever_comes_meanwhile_gets_no_key_and_leaves_no_draft(
-    desk: Desk, browser: Browser, kind: str
+    scene: Scene, browser: Browser, kind: str
 ) -> None:
-    desk.queue(REPLY)
-    before_typing(desk, browser, MEANWHILE[kind])
-    reply = desk.later(0)
+    scene.queue(REPLY)
+    before_typing(scene, browser, MEANWHILE[kind])
+    reply = scene.later(0)
     assert (reply.status, reply.attempts, reply.presses) == ("pending", 1, 0)
-    assert nothing_else_was_pressed(desk, browser)
+    assert nothing_else_was_pressed(scene, browser)
 
 
 @pytest.mark.parametrize("kind", HARMLESS)
 def test_what_is_not_in_the_way_keeps_no_reply_back(
-    desk: Desk, browser: Browser, kind: str
+    scene: Scene, browser: Browser, kind: str
 ) -> None:
-    desk.queue(REPLY)
-    before_typing(desk, browser, HARMLESS[kind])
-    assert desk.later(0).status == "sent"
-    assert desk.posted() == [REPLY]
-    assert desk.site.pressed_buttons == []
+    scene.queue(REPLY)
+    before_typing(scene, browser, HARMLESS[kind])
+    assert scene.later(0).status == "sent"
+    assert scene.posted() == [REPLY]
+    assert scene.site.pressed_buttons == []
 
 
 # Which box, and which button
@@ -304,12 +304,12 @@ def test_what_is_not_in_the_way_keeps_no_reply_back(
     [("before", "textarea"), ("after", "contenteditable"), ("before", "wrapped")],
 )
 def test_a_second_box_that_nobody_sees_is_not_typed_into(
-    desk: Desk, hidden: str, box: str
+    scene: Scene, hidden: str, box: str
 ) -> None:
-    desk.site.trouble.composer, desk.site.trouble.hidden_box = box, hidden
-    desk.queue(REPLY)
-    assert desk.later(0).status == "sent"
-    assert desk.posted() == [REPLY]
+    scene.site.trouble.composer, scene.site.trouble.hidden_box = box, hidden
+    scene.queue(REPLY)
+    assert scene.later(0).status == "sent"
+    assert scene.posted() == [REPLY]
 
 
 @pytest.mark.parametrize(
@@ -321,64 +321,64 @@ def test_a_second_box_that_nobody_sees_is_not_typed_into(
     ids=["a see-through box", "a button beyond the edge"],
 )
 def test_nor_is_one_that_is_hidden_in_another_way(
-    desk: Desk, browser: Browser, what: str, style: str
+    scene: Scene, browser: Browser, what: str, style: str
 ) -> None:
-    desk.queue(REPLY)
+    scene.queue(REPLY)
     double = f"""
         const double = document.querySelector("{what}").cloneNode(true);
         double.style = "{style}";
         document.querySelector(".composer").prepend(double)"""
-    before_typing(desk, browser, double)
-    assert desk.later(0).status == "sent"
-    assert desk.posted() == [REPLY]
+    before_typing(scene, browser, double)
+    assert scene.later(0).status == "sent"
+    assert scene.posted() == [REPLY]
 
 
 def test_a_composer_that_is_drawn_late_is_waited_for(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(composer, "COMPOSER_TIMEOUT_S", 3.0)
-    desk.site.trouble.composer_after_s = 1.0
-    desk.queue(REPLY)
-    assert desk.later(0).status == "sent"
-    assert desk.posted() == [REPLY]
+    scene.site.trouble.composer_after_s = 1.0
+    scene.queue(REPLY)
+    assert scene.later(0).status == "sent"
+    assert scene.posted() == [REPLY]
 
 
 def test_a_text_for_which_send_stays_grey_is_its_own_trouble(
-    desk: Desk, browser: Browser
+    scene: Scene, browser: Browser
 ) -> None:
-    desk.site.trouble.send_disabled_for = "https?://"
-    with_link = desk.queue("See https://example.org/house")
-    desk.thread = desk.site.add_thread("Noor")
-    desk.queue(REPLY)
-    assert desk.later(0).status == "sent"
-    assert nothing_else_was_pressed(desk, browser)
+    scene.site.trouble.send_disabled_for = "https?://"
+    with_link = scene.queue("See https://example.org/house")
+    scene.thread = scene.site.add_thread("Noor")
+    scene.queue(REPLY)
+    assert scene.later(0).status == "sent"
+    assert nothing_else_was_pressed(scene, browser)
     for _ in range(6):
-        desk.later(120)
-    ended = desk.storage.outbox.get(with_link.id)
+        scene.later(120)
+    ended = scene.storage.outbox.get(with_link.id)
     assert ended is not None and (ended.status, ended.presses) == ("failed", 0)
     assert ended.last_error == "Airbnb's Send button stays disabled for this text"
-    assert desk.posted() == [REPLY]
+    assert scene.posted() == [REPLY]
 
 
 # A page that fails in one conversation
 
 
 def test_a_page_that_hangs_in_one_conversation_keeps_no_other_waiting(
-    desk: Desk, browser: Browser, monkeypatch: pytest.MonkeyPatch
+    scene: Scene, browser: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(verbs, "JOB_DEADLINE_S", 2.0)
-    sick = desk.queue(REPLY)
-    desk.thread = desk.site.add_thread("Noor")
-    desk.queue(REPLY)
-    real = desk.airbnb.type_reply
+    sick = scene.queue(REPLY)
+    scene.thread = scene.site.add_thread("Noor")
+    scene.queue(REPLY)
+    real = scene.airbnb.type_reply
 
     def hanging(text: str) -> None:
-        if desk.airbnb.standing == sick.thread_id:
+        if scene.airbnb.standing == sick.thread_id:
             with browser.job("hanging the page", 5):
                 browser.tab.probe("() => void setTimeout(() => { while (1) {} })")
         real(text)
 
-    monkeypatch.setattr(desk.airbnb, "type_reply", hanging)
-    assert desk.later(0).status == "sent"
-    waits = desk.storage.outbox.get(sick.id)
+    monkeypatch.setattr(scene.airbnb, "type_reply", hanging)
+    assert scene.later(0).status == "sent"
+    waits = scene.storage.outbox.get(sick.id)
     assert waits is not None and (waits.status, waits.attempts) == ("pending", 1)

@@ -576,22 +576,22 @@ class Promises(RuleBasedStateMachine):
         if not rows:
             return
         row = rows[-1 - number % len(rows)]
-        desk, now, text = self.storage.desk, self.clock(), row["message"]
+        verbs, now, text = self.storage.verbs, self.clock(), row["message"]
         oldest = self._site_now() - timedelta(seconds=MAX_AGE_S)
         if any(text == held for _, _, held in self.held):
             return  # who looks now, is wrong a minute later
         with suppress(VerbRefused):
             if verb == "resolve":
-                desk.resolve_reply(row["id"], text in self.ours.values(), now)
+                verbs.resolve_reply(row["id"], text in self.ours.values(), now)
             elif verb == "cancel":
-                desk.cancel_reply(row["id"], now)
+                verbs.cancel_reply(row["id"], now)
             elif verb == "retry":
-                desk.retry_reply(row["id"], oldest, False, now)
+                verbs.retry_reply(row["id"], oldest, False, now)
                 self.presses[text].clear()
             elif verb == "done":
-                desk.done(row["id"], None, now)
+                verbs.done(row["id"], None, now)
             elif row["turn_id"]:
-                desk.retry_turn(row["turn_id"], oldest, now)
+                verbs.retry_turn(row["turn_id"], oldest, now)
 
     @rule(number=numbers, verb=st.sampled_from(VERBS))
     def a_person_decides(self, number: int, verb: str) -> None:
@@ -606,7 +606,7 @@ class Promises(RuleBasedStateMachine):
             oldest = self._site_now() - timedelta(seconds=MAX_AGE_S)
             turn_id = turns[-1 - number % len(turns)]["id"]
             with suppress(VerbRefused):
-                self.storage.desk.retry_turn(turn_id, oldest, self.clock(), old)
+                self.storage.verbs.retry_turn(turn_id, oldest, self.clock(), old)
                 if old:
                     self.wanted_old.update(self._texts_of(turn_id))
         self._run(self.syncer.run, mishap)
@@ -619,7 +619,7 @@ class Promises(RuleBasedStateMachine):
     def a_person_says_done(self, number: int) -> None:
         thread = self.threads[number % 2]
         with suppress(VerbRefused):
-            self.storage.desk.done("", thread.id, self.clock())
+            self.storage.verbs.done("", thread.id, self.clock())
 
     @rule(out=st.booleans())
     def logged_out(self, out: bool) -> None:
@@ -778,7 +778,7 @@ class Promises(RuleBasedStateMachine):
         for row in self._rows():
             if row["status"] == "uncertain" and row["parked"]:
                 stands = row["message"] in standing
-                self.storage.desk.resolve_reply(row["id"], stands, self.clock())
+                self.storage.verbs.resolve_reply(row["id"], stands, self.clock())
 
     def _is_under_way(self) -> list[dict[str, Any]]:
         rows = self.storage.db.read("""

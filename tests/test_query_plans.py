@@ -12,8 +12,8 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-from fakes import Desk
 from fakes import FakeAirbnb
+from fakes import Scene
 from test_storage import RULES
 
 from airbot.config import Config
@@ -35,23 +35,23 @@ def asked(storage: Storage) -> set[str]:
     return asked
 
 
-def live(desk: Desk) -> None:
+def live(scene: Scene) -> None:
     """A busy life: all that happens in the loop, and all that a person does."""
-    storage, now = desk.storage, desk.clock()
-    desk.queue("Yes, it is.")
-    desk.later(0)
-    desk.site.trouble.send = "swallow"
-    desk.queue("And yes again.")
-    desk.later(0)
-    desk.later(200)
-    desk.later(200)
-    desk.guest("Hello?")
-    desk.syncer.run()
+    storage, now = scene.storage, scene.clock()
+    scene.queue("Yes, it is.")
+    scene.later(0)
+    scene.site.trouble.send = "swallow"
+    scene.queue("And yes again.")
+    scene.later(0)
+    scene.later(200)
+    scene.later(200)
+    scene.guest("Hello?")
+    scene.syncer.run()
     storage.outbox.recover(now)
     storage.outbox.is_due(now, RULES)
-    desk.thread = desk.site.add_thread("Kenji")
-    desk.guest("One more")
-    desk.syncer.run()
+    scene.thread = scene.site.add_thread("Kenji")
+    scene.guest("One more")
+    scene.syncer.run()
     storage.turns.waits_for_answer(now)
     storage.turns.open_questions()
     turn = storage.turns.claim_next(now, now)
@@ -63,19 +63,19 @@ def live(desk: Desk) -> None:
     storage.shown.overview(now)
     storage.shown.messages(20)
     storage.shown.replies(20)
-    storage.desk.retry_turn(turn.id[:8], now - timedelta(days=9), now)
-    reply = storage.outbox.get(desk.reply_id)
+    storage.verbs.retry_turn(turn.id[:8], now - timedelta(days=9), now)
+    reply = storage.outbox.get(scene.reply_id)
     assert reply is not None
     for verb in (
-        lambda: storage.desk.retry_reply(reply.id[:8], now, True, now),
-        lambda: storage.desk.cancel_reply(reply.id[:8], now),
-        lambda: storage.desk.resolve_reply(reply.id[:8], True, now),
+        lambda: storage.verbs.retry_reply(reply.id[:8], now, True, now),
+        lambda: storage.verbs.cancel_reply(reply.id[:8], now),
+        lambda: storage.verbs.resolve_reply(reply.id[:8], True, now),
     ):
         try:
             verb()
         except VerbRefused:
             pass
-    storage.outbox.enqueue_without_turn(desk.thread.id, "Hi", "a person", now)
+    storage.outbox.enqueue_without_turn(scene.thread.id, "Hi", "a person", now)
     storage.prune(now)
 
 
@@ -98,7 +98,7 @@ def test_no_statement_walks_over_a_table_that_grows(
     asked: set[str],
     make_config: Callable[..., Config],
 ) -> None:
-    live(Desk(site, FakeAirbnb(site), storage, make_config()))
+    live(Scene(site, FakeAirbnb(site), storage, make_config()))
     connection = storage.db._connection()
     connection.set_trace_callback(None)
     plain = {

@@ -681,7 +681,7 @@ def test_a_backup_and_the_way_back_work_as_printed(
     assert (tmp_path / "backup.db").stat().st_mode & 0o777 == 0o600
     before = storage.shown.reply_counts()
     (reply,) = storage.outbox.with_status("uncertain")
-    storage.desk.resolve_reply(reply.id, False, utcnow())
+    storage.verbs.resolve_reply(reply.id, False, utcnow())
     assert storage.shown.reply_counts() != before
     storage.close()
     desk.run(restore)

@@ -129,4 +129,4 @@ def test_a_failed_turn_whose_texts_went_on_is_not_asked_again(storage) -> None:
     from airbot.exceptions import VerbRefused
 
     with pytest.raises(VerbRefused):
-        storage.desk.retry_turn(first.id, S.later(-3600), S.NOW)
+        storage.verbs.retry_turn(first.id, S.later(-3600), S.NOW)

@@ -11,8 +11,8 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from fakes import Desk
 from fakes import FakeAirbnb
+from fakes import Scene
 
 from airbot.airbnb import shapes
 from airbot.config import Config
@@ -62,28 +62,28 @@ class Killed(BaseException):
     """The process ends here."""
 
 
-def restarted(desk: Desk, make_config: Callable[..., Config]) -> None:
+def restarted(scene: Scene, make_config: Callable[..., Config]) -> None:
     """Another process on the same database: SEND as it is after a start."""
-    desk.sender = Sender(desk.storage, desk.airbnb, make_config(), desk.clock)
+    scene.sender = Sender(scene.storage, scene.airbnb, make_config(), scene.clock)
 
 
 # The way that it goes
 
 
-def test_a_reply_is_sent_with_the_id_it_stands_under(desk: Desk) -> None:
-    desk.queue(REPLY)
-    reply = desk.later(0)
+def test_a_reply_is_sent_with_the_id_it_stands_under(scene: Scene) -> None:
+    scene.queue(REPLY)
+    reply = scene.later(0)
     assert (reply.status, reply.attempts, reply.presses) == ("sent", 1, 1)
-    assert reply.site_message_id == desk.site.posted()[0].id
+    assert reply.site_message_id == scene.site.posted()[0].id
     assert reply.last_error is None
-    assert desk.posted() == [REPLY]
+    assert scene.posted() == [REPLY]
 
 
-def test_the_steps_come_in_their_order_and_send_is_pressed_once(desk: Desk) -> None:
-    desk.queue(REPLY)
-    desk.airbnb.calls.clear()
-    desk.later(0)
-    assert desk.airbnb.calls == [
+def test_the_steps_come_in_their_order_and_send_is_pressed_once(scene: Scene) -> None:
+    scene.queue(REPLY)
+    scene.airbnb.calls.clear()
+    scene.later(0)
+    assert scene.airbnb.calls == [
         "ask_thread",
         "ask_inbox",
         "open_thread",
@@ -99,12 +99,12 @@ def test_the_steps_come_in_their_order_and_send_is_pressed_once(desk: Desk) -> N
 
 
 def test_attempt_time_and_what_is_known_are_on_record_before_the_press(
-    desk: Desk,
+    scene: Scene,
 ) -> None:
-    desk.queue(REPLY)
+    scene.queue(REPLY)
     seen: list[Any] = []
-    desk.airbnb.before("press_send", lambda: seen.append(desk.reply()))
-    desk.later(0)
+    scene.airbnb.before("press_send", lambda: seen.append(scene.reply()))
+    scene.later(0)
     (reply,) = seen
     assert reply.status == "processing"
     assert reply.send_started_at is not None
@@ -112,35 +112,35 @@ def test_attempt_time_and_what_is_known_are_on_record_before_the_press(
 
 
 def test_nothing_is_pressed_when_it_cannot_be_recorded(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch, make_config: Callable[..., Config]
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, make_config: Callable[..., Config]
 ) -> None:
-    desk.queue(REPLY)
+    scene.queue(REPLY)
 
     def full(*_: object) -> None:
         raise StorageError("the disk is full")
 
     with monkeypatch.context() as patch:
-        patch.setattr(desk.storage.outbox, "start_press", full)
+        patch.setattr(scene.storage.outbox, "start_press", full)
         with pytest.raises(StorageError):
-            desk.later(0)
-    assert desk.posted() == []
-    assert desk.later(0).status == "sent"
-    assert desk.posted() == [REPLY]
+            scene.later(0)
+    assert scene.posted() == []
+    assert scene.later(0).status == "sent"
+    assert scene.posted() == [REPLY]
 
 
-def test_replies_of_several_threads_are_sent_in_one_run(desk: Desk) -> None:
-    desk.queue(REPLY)
-    first, desk.thread = desk.thread, desk.site.add_thread("Kenji")
-    desk.queue("You are welcome.")
-    desk.later(0)
-    assert [m.text for m in desk.site.posted(first)] == [REPLY]
-    assert [m.text for m in desk.site.posted(desk.thread)] == ["You are welcome."]
+def test_replies_of_several_threads_are_sent_in_one_run(scene: Scene) -> None:
+    scene.queue(REPLY)
+    first, scene.thread = scene.thread, scene.site.add_thread("Kenji")
+    scene.queue("You are welcome.")
+    scene.later(0)
+    assert [m.text for m in scene.site.posted(first)] == [REPLY]
+    assert [m.text for m in scene.site.posted(scene.thread)] == ["You are welcome."]
 
 
-def test_send_stops_between_two_replies(desk: Desk) -> None:
-    desk.queue(REPLY)
-    assert desk.sender.run(stopping=lambda: True) == 0
-    assert desk.reply().status == "pending"
+def test_send_stops_between_two_replies(scene: Scene) -> None:
+    scene.queue(REPLY)
+    assert scene.sender.run(stopping=lambda: True) == 0
+    assert scene.reply().status == "pending"
 
 
 # Before the boundary: nothing was pressed, so it is tried again
@@ -149,18 +149,18 @@ def test_send_stops_between_two_replies(desk: Desk) -> None:
 @pytest.mark.parametrize(("step", "call"), BEFORE)
 @pytest.mark.parametrize("error", SITES_OWN, ids=lambda e: type(e).__name__)
 def test_trouble_of_the_site_before_the_press_costs_no_attempt(
-    desk: Desk, step: str, call: int, error: SiteError
+    scene: Scene, step: str, call: int, error: SiteError
 ) -> None:
-    desk.queue(REPLY)
-    desk.airbnb.fail(step, error, call)
+    scene.queue(REPLY)
+    scene.airbnb.fail(step, error, call)
     with pytest.raises(type(error)):
-        desk.later(0)
-    reply = desk.reply()
+        scene.later(0)
+    reply = scene.reply()
     assert (reply.status, reply.attempts, reply.presses) == ("pending", 0, 0)
     assert reply.last_error == str(error)
-    assert desk.posted() == []
-    assert desk.later(0).status == "sent"
-    assert desk.posted() == [REPLY]
+    assert scene.posted() == []
+    assert scene.later(0).status == "sent"
+    assert scene.posted() == [REPLY]
 
 
 @pytest.mark.parametrize(
@@ -181,67 +181,67 @@ def test_trouble_of_the_site_before_the_press_costs_no_attempt(
     ],
 )
 def test_trouble_of_this_reply_alone_is_counted_and_waits(
-    desk: Desk, step: str, call: int, error: Exception
+    scene: Scene, step: str, call: int, error: Exception
 ) -> None:
-    desk.queue(REPLY)
-    desk.airbnb.fail(step, error, call)
-    reply = desk.later(0)
+    scene.queue(REPLY)
+    scene.airbnb.fail(step, error, call)
+    reply = scene.later(0)
     assert (reply.status, reply.attempts, reply.presses) == ("pending", 1, 0)
-    assert desk.later(14).status == "pending"
-    assert desk.later(2).status == "sent"
-    assert desk.posted() == [REPLY]
+    assert scene.later(14).status == "pending"
+    assert scene.later(2).status == "sent"
+    assert scene.posted() == [REPLY]
 
 
 def test_after_max_attempts_it_failed_and_says_why(
     site: AirbnbSite, storage: Storage, make_config: Callable[..., Config]
 ) -> None:
     config = make_config(send__max_attempts="2")
-    desk = Desk(site, FakeAirbnb(site), storage, config)
-    desk.queue(REPLY)
+    scene = Scene(site, FakeAirbnb(site), storage, config)
+    scene.queue(REPLY)
     for _ in range(3):
-        desk.airbnb.fail(
+        scene.airbnb.fail(
             "check_typed", ReplyNotTyped("the composer held something else")
         )
-        reply = desk.later(1000)
+        reply = scene.later(1000)
     assert reply.status == "failed"
     assert reply.last_error == "the composer held something else"
-    assert desk.posted() == []
+    assert scene.posted() == []
 
 
-def test_a_conversation_that_airbnb_does_not_show_fails(desk: Desk) -> None:
-    desk.queue_without_turn(REPLY, UNKNOWN)
-    reply = desk.later(0)
+def test_a_conversation_that_airbnb_does_not_show_fails(scene: Scene) -> None:
+    scene.queue_without_turn(REPLY, UNKNOWN)
+    reply = scene.later(0)
     assert reply.status == "failed"
     assert "does not show" in (reply.last_error or "")
 
 
-def test_a_reply_without_a_turn_is_sent_too(desk: Desk) -> None:
-    desk.guest()
-    desk.queue_without_turn(REPLY, desk.thread.id)
-    assert desk.later(0).status == "sent"
-    assert desk.posted() == [REPLY]
+def test_a_reply_without_a_turn_is_sent_too(scene: Scene) -> None:
+    scene.guest()
+    scene.queue_without_turn(REPLY, scene.thread.id)
+    assert scene.later(0).status == "sent"
+    assert scene.posted() == [REPLY]
 
 
-def test_a_reply_to_the_hosts_own_trip_is_not_sent(desk: Desk) -> None:
-    trip = desk.site.add_thread("Ada", hosted=False)
-    desk.site.guest_writes(trip, "Your room is ready.")
-    desk.queue_without_turn(REPLY, trip.id)
-    assert desk.later(0).status == "failed"
-    assert desk.posted() == []
+def test_a_reply_to_the_hosts_own_trip_is_not_sent(scene: Scene) -> None:
+    trip = scene.site.add_thread("Ada", hosted=False)
+    scene.site.guest_writes(trip, "Your room is ready.")
+    scene.queue_without_turn(REPLY, trip.id)
+    assert scene.later(0).status == "failed"
+    assert scene.posted() == []
 
 
 def test_over_its_hourly_limit_a_thread_waits_and_says_so(
     site: AirbnbSite, storage: Storage, make_config: Callable[..., Config]
 ) -> None:
     config = make_config(send__max_per_thread_hour="1")
-    desk = Desk(site, FakeAirbnb(site), storage, config)
-    desk.queue(REPLY)
-    desk.later(0)
-    desk.queue("And once more.")
-    reply = desk.later(1)
+    scene = Scene(site, FakeAirbnb(site), storage, config)
+    scene.queue(REPLY)
+    scene.later(0)
+    scene.queue("And once more.")
+    reply = scene.later(1)
     assert (reply.status, reply.attempts) == ("pending", 0)
     assert "1 replies an hour" in (reply.last_error or "")
-    assert desk.later(3600).status == "sent"
+    assert scene.later(3600).status == "sent"
 
 
 # It yields to people
@@ -249,390 +249,390 @@ def test_over_its_hourly_limit_a_thread_waits_and_says_so(
 
 @pytest.mark.parametrize("call", [1, 2])
 def test_a_guest_who_writes_before_the_press_gets_a_longer_turn_instead(
-    desk: Desk, call: int
+    scene: Scene, call: int
 ) -> None:
-    desk.queue(REPLY)
-    desk.airbnb.before("ask_thread", lambda: desk.guest("And breakfast?"), call)
-    old = desk.turn()
-    assert desk.later(0).status == "cancelled"
-    assert desk.posted() == [] and desk.airbnb.composer == ""
-    closed = desk.storage.turns.get(old.id)
+    scene.queue(REPLY)
+    scene.airbnb.before("ask_thread", lambda: scene.guest("And breakfast?"), call)
+    old = scene.turn()
+    assert scene.later(0).status == "cancelled"
+    assert scene.posted() == [] and scene.airbnb.composer == ""
+    closed = scene.storage.turns.get(old.id)
     assert closed is not None and closed.status == TurnStatus.SUPERSEDED
-    assert desk.turn().status == TurnStatus.NEW
-    assert desk.texts_of_turn() == ["Is parking free?", "And breakfast?"]
+    assert scene.turn().status == TurnStatus.NEW
+    assert scene.texts_of_turn() == ["Is parking free?", "And breakfast?"]
 
 
 @pytest.mark.parametrize("call", [1, 2])
 @pytest.mark.parametrize("who", ["host", "cohost", "a photo"])
 def test_a_person_on_the_hosts_side_who_was_first_makes_it_silent(
-    desk: Desk, call: int, who: str
+    scene: Scene, call: int, who: str
 ) -> None:
-    desk.queue(REPLY)
+    scene.queue(REPLY)
     write = {
-        "host": desk.host,
-        "cohost": lambda: desk.site.cohost_writes(desk.thread, "Done!"),
-        "a photo": lambda: desk.site.photo(desk.thread, by="host"),
+        "host": scene.host,
+        "cohost": lambda: scene.site.cohost_writes(scene.thread, "Done!"),
+        "a photo": lambda: scene.site.photo(scene.thread, by="host"),
     }
-    desk.airbnb.before("ask_thread", write[who], call)
-    reply = desk.later(0)
+    scene.airbnb.before("ask_thread", write[who], call)
+    reply = scene.later(0)
     assert reply.status == "cancelled"
     assert reply.last_error == "you answered first"
-    assert desk.turn().status == TurnStatus.TAKEN_OVER
-    assert desk.posted() == [] and desk.airbnb.composer == ""
+    assert scene.turn().status == TurnStatus.TAKEN_OVER
+    assert scene.posted() == [] and scene.airbnb.composer == ""
 
 
-def test_an_account_that_nobody_lists_neither_asks_nor_answers(desk: Desk) -> None:
-    desk.queue(REPLY)
-    stranger = desk.site.account("Ines")
-    desk.site.cohost_writes(desk.thread, "Who am I?", by=stranger)
-    assert desk.later(0).status == "sent"
+def test_an_account_that_nobody_lists_neither_asks_nor_answers(scene: Scene) -> None:
+    scene.queue(REPLY)
+    stranger = scene.site.account("Ines")
+    scene.site.cohost_writes(scene.thread, "Who am I?", by=stranger)
+    assert scene.later(0).status == "sent"
 
 
 @pytest.mark.parametrize("call", [1, 2])
-def test_a_reply_that_became_too_old_is_not_sent(desk: Desk, call: int) -> None:
-    desk.queue(REPLY)
-    desk.airbnb.before("ask_thread", lambda: desk.clock.advance(13 * 3600), call)
-    reply = desk.later(0)
+def test_a_reply_that_became_too_old_is_not_sent(scene: Scene, call: int) -> None:
+    scene.queue(REPLY)
+    scene.airbnb.before("ask_thread", lambda: scene.clock.advance(13 * 3600), call)
+    reply = scene.later(0)
     assert (reply.status, reply.last_error) == ("cancelled", "older than 12 h")
-    assert desk.turn().status == TurnStatus.EXPIRED
-    assert desk.posted() == [] and desk.airbnb.composer == ""
+    assert scene.turn().status == TurnStatus.EXPIRED
+    assert scene.posted() == [] and scene.airbnb.composer == ""
 
 
 def test_a_text_that_the_guest_unsends_before_the_claim_needs_no_answer(
-    desk: Desk,
+    scene: Scene,
 ) -> None:
-    desk.queue(REPLY)
-    desk.site.unsend(desk.site.messages(desk.thread)[0])
-    desk.clock.advance(45)
-    desk.syncer.run()
-    assert desk.later(0).status == "cancelled"
-    assert desk.posted() == []
+    scene.queue(REPLY)
+    scene.site.unsend(scene.site.messages(scene.thread)[0])
+    scene.clock.advance(45)
+    scene.syncer.run()
+    assert scene.later(0).status == "cancelled"
+    assert scene.posted() == []
 
 
 @pytest.mark.parametrize("verb", ["edit", "unsend"])
 def test_what_the_guest_edits_after_the_claim_changes_nothing(
-    desk: Desk, verb: str
+    scene: Scene, verb: str
 ) -> None:
-    desk.queue(REPLY)
-    (text,) = desk.site.messages(desk.thread)
+    scene.queue(REPLY)
+    (text,) = scene.site.messages(scene.thread)
     words = ("Is it free?",) if verb == "edit" else ()
-    change = getattr(desk.site, verb)
-    desk.airbnb.before("ask_thread", lambda: change(text, *words), call=2)
-    assert desk.later(0).status == "sent"
-    assert desk.posted() == [REPLY]
+    change = getattr(scene.site, verb)
+    scene.airbnb.before("ask_thread", lambda: change(text, *words), call=2)
+    assert scene.later(0).status == "sent"
+    assert scene.posted() == [REPLY]
 
 
 @pytest.mark.parametrize("call", [1, 2])
 def test_a_person_was_first_also_where_the_guest_then_unsends_the_text(
-    desk: Desk, call: int
+    scene: Scene, call: int
 ) -> None:
-    desk.queue(REPLY)
-    (text,) = desk.site.messages(desk.thread)
+    scene.queue(REPLY)
+    (text,) = scene.site.messages(scene.thread)
 
     def talk_it_over() -> None:
-        desk.host()
-        desk.site.unsend(text)
+        scene.host()
+        scene.site.unsend(text)
 
-    desk.airbnb.before("ask_thread", talk_it_over, call)
-    assert desk.later(0).status == "cancelled"
-    assert desk.turn().status == TurnStatus.TAKEN_OVER
-    assert desk.posted() == [] and desk.airbnb.composer == ""
-
-
-def test_a_card_or_photo_before_the_press_changes_nothing(desk: Desk) -> None:
-    desk.queue(REPLY)
-    desk.airbnb.before("ask_thread", lambda: desk.site.card(desk.thread))
-    desk.airbnb.before("ask_thread", lambda: desk.site.photo(desk.thread))
-    assert desk.later(0).status == "sent"
-    assert desk.posted() == [REPLY]
+    scene.airbnb.before("ask_thread", talk_it_over, call)
+    assert scene.later(0).status == "cancelled"
+    assert scene.turn().status == TurnStatus.TAKEN_OVER
+    assert scene.posted() == [] and scene.airbnb.composer == ""
 
 
-def test_a_guest_text_that_lands_inside_the_send_is_the_next_turn(desk: Desk) -> None:
-    desk.queue(REPLY)
-    desk.site.on("before_send_taken", lambda _: desk.guest("And breakfast?"))
-    assert desk.later(0).status == "sent"
-    assert desk.turn().status == TurnStatus.NEW
-    assert desk.texts_of_turn() == ["And breakfast?"]
+def test_a_card_or_photo_before_the_press_changes_nothing(scene: Scene) -> None:
+    scene.queue(REPLY)
+    scene.airbnb.before("ask_thread", lambda: scene.site.card(scene.thread))
+    scene.airbnb.before("ask_thread", lambda: scene.site.photo(scene.thread))
+    assert scene.later(0).status == "sent"
+    assert scene.posted() == [REPLY]
 
 
-def test_a_guest_text_after_the_last_look_is_the_next_turn_too(desk: Desk) -> None:
-    desk.queue(REPLY)
-    desk.airbnb.before("check_typed", lambda: desk.guest("And breakfast?"))
-    assert desk.later(0).status == "sent"
-    assert desk.texts_of_turn() == ["And breakfast?"]
+def test_a_guest_text_that_lands_inside_the_send_is_the_next_turn(scene: Scene) -> None:
+    scene.queue(REPLY)
+    scene.site.on("before_send_taken", lambda _: scene.guest("And breakfast?"))
+    assert scene.later(0).status == "sent"
+    assert scene.turn().status == TurnStatus.NEW
+    assert scene.texts_of_turn() == ["And breakfast?"]
+
+
+def test_a_guest_text_after_the_last_look_is_the_next_turn_too(scene: Scene) -> None:
+    scene.queue(REPLY)
+    scene.airbnb.before("check_typed", lambda: scene.guest("And breakfast?"))
+    assert scene.later(0).status == "sent"
+    assert scene.texts_of_turn() == ["And breakfast?"]
 
 
 # Behind the boundary: only reading decides
 
 
-def test_a_lost_answer_is_settled_by_reading(desk: Desk) -> None:
-    desk.queue(REPLY)
-    desk.site.trouble.send = "lose_answer"
-    assert desk.later(0).status == "sent"
-    assert desk.posted() == [REPLY]
+def test_a_lost_answer_is_settled_by_reading(scene: Scene) -> None:
+    scene.queue(REPLY)
+    scene.site.trouble.send = "lose_answer"
+    assert scene.later(0).status == "sent"
+    assert scene.posted() == [REPLY]
 
 
-def test_a_swallowed_reply_is_pressed_once_more_after_two_proofs(desk: Desk) -> None:
-    desk.queue(REPLY)
-    desk.site.trouble.send, desk.site.trouble.send_times = "swallow", 1
-    reply = desk.later(0)
+def test_a_swallowed_reply_is_pressed_once_more_after_two_proofs(scene: Scene) -> None:
+    scene.queue(REPLY)
+    scene.site.trouble.send, scene.site.trouble.send_times = "swallow", 1
+    reply = scene.later(0)
     assert (reply.status, reply.presses) == ("uncertain", 1)
     assert reply.absent_readings == 1
     for _ in range(3):
-        assert desk.later(SETTLE_S / 4).status == "uncertain"
-    assert desk.airbnb.calls.count("press_send") == 1
-    reply = desk.later(SETTLE_S / 4 + 1)
+        assert scene.later(SETTLE_S / 4).status == "uncertain"
+    assert scene.airbnb.calls.count("press_send") == 1
+    reply = scene.later(SETTLE_S / 4 + 1)
     assert (reply.status, reply.presses, reply.attempts) == ("sent", 2, 2)
-    assert desk.posted() == [REPLY]
+    assert scene.posted() == [REPLY]
 
 
-def test_a_reply_that_is_swallowed_twice_waits_for_a_person(desk: Desk) -> None:
-    desk.queue(REPLY)
-    desk.site.trouble.send = "swallow"
+def test_a_reply_that_is_swallowed_twice_waits_for_a_person(scene: Scene) -> None:
+    scene.queue(REPLY)
+    scene.site.trouble.send = "swallow"
     for _ in range(20):
-        reply = desk.later(SETTLE_S)
+        reply = scene.later(SETTLE_S)
     assert (reply.status, reply.parked, reply.presses) == ("uncertain", True, 2)
-    assert desk.airbnb.calls.count("press_send") == 2
+    assert scene.airbnb.calls.count("press_send") == 2
     assert "pressed twice" in (reply.last_error or "")
 
 
 def test_settle_sec_is_how_far_apart_the_two_readings_are(
     site: AirbnbSite, storage: Storage, make_config: Callable[..., Config]
 ) -> None:
-    desk = Desk(site, FakeAirbnb(site), storage, make_config(send__settle_sec="3"))
-    desk.queue(REPLY)
+    scene = Scene(site, FakeAirbnb(site), storage, make_config(send__settle_sec="3"))
+    scene.queue(REPLY)
     site.trouble.send, site.trouble.send_times = "swallow", 1
-    desk.later(0)
-    assert desk.later(2).status == "uncertain"
-    assert desk.later(1.1).status == "sent"
+    scene.later(0)
+    assert scene.later(2).status == "uncertain"
+    assert scene.later(1.1).status == "sent"
 
 
-def test_a_reply_that_shows_up_late_is_not_pressed_again(desk: Desk) -> None:
-    desk.queue(REPLY)
-    desk.site.trouble.send = "swallow"
-    assert desk.later(0).status == "uncertain"
-    desk.host(REPLY)  # under our own account, word for word
-    assert desk.later(SETTLE_S + 1).status == "sent"
-    assert desk.airbnb.calls.count("press_send") == 1
+def test_a_reply_that_shows_up_late_is_not_pressed_again(scene: Scene) -> None:
+    scene.queue(REPLY)
+    scene.site.trouble.send = "swallow"
+    assert scene.later(0).status == "uncertain"
+    scene.host(REPLY)  # under our own account, word for word
+    assert scene.later(SETTLE_S + 1).status == "sent"
+    assert scene.airbnb.calls.count("press_send") == 1
 
 
-def test_what_the_first_press_brought_meanwhile_stops_the_second(desk: Desk) -> None:
-    desk.queue(REPLY)
-    desk.site.trouble.send = "swallow"
-    desk.later(0)
+def test_what_the_first_press_brought_meanwhile_stops_the_second(scene: Scene) -> None:
+    scene.queue(REPLY)
+    scene.site.trouble.send = "swallow"
+    scene.later(0)
     asks = 2  # of the second attempt: it is seen right before the press
-    desk.airbnb.before("ask_thread", lambda: desk.host(REPLY), asks)
-    assert desk.later(SETTLE_S + 1).status == "sent"
-    assert desk.airbnb.calls.count("press_send") == 1
+    scene.airbnb.before("ask_thread", lambda: scene.host(REPLY), asks)
+    assert scene.later(SETTLE_S + 1).status == "sent"
+    assert scene.airbnb.calls.count("press_send") == 1
 
 
-def test_a_text_that_airbnb_rewrote_is_sent_with_a_note(desk: Desk) -> None:
-    desk.queue(REPLY)
-    desk.site.trouble.send = "rewrite"
-    reply = desk.later(0)
+def test_a_text_that_airbnb_rewrote_is_sent_with_a_note(scene: Scene) -> None:
+    scene.queue(REPLY)
+    scene.site.trouble.send = "rewrite"
+    reply = scene.later(0)
     assert (reply.status, reply.last_error) == ("sent", "the site changed the text")
-    assert reply.site_message_id == desk.site.posted()[0].id
+    assert reply.site_message_id == scene.site.posted()[0].id
 
 
-def test_white_space_that_the_site_strips_changes_nothing(desk: Desk) -> None:
-    desk.queue("  Yes,  parking\u200d is free.\n\n See you!  ")
-    desk.site.trouble.send = "swallow"
-    desk.airbnb.before(
-        "open_thread", lambda: desk.host("Yes, parking is free. See you!"), 2
+def test_white_space_that_the_site_strips_changes_nothing(scene: Scene) -> None:
+    scene.queue("  Yes,  parking\u200d is free.\n\n See you!  ")
+    scene.site.trouble.send = "swallow"
+    scene.airbnb.before(
+        "open_thread", lambda: scene.host("Yes, parking is free. See you!"), 2
     )
-    reply = desk.later(0)
+    reply = scene.later(0)
     assert (reply.status, reply.last_error) == ("sent", None)
 
 
 @pytest.mark.parametrize("trouble", ["refuse", "refuse_200"])
 def test_a_refused_reply_failed_with_the_sites_sentence(
-    desk: Desk, trouble: str
+    scene: Scene, trouble: str
 ) -> None:
-    desk.queue(f"Write to {CANARY}@example.org")
-    desk.site.trouble.send = trouble
-    reply = desk.later(0)
+    scene.queue(f"Write to {CANARY}@example.org")
+    scene.site.trouble.send = trouble
+    reply = scene.later(0)
     assert reply.status == "failed"
     assert "Links and contact info can't be shared" in (reply.last_error or "")
     assert CANARY not in (reply.last_error or "")
-    assert desk.airbnb.calls.count("press_send") == 1
+    assert scene.airbnb.calls.count("press_send") == 1
 
 
-def test_a_press_that_was_not_heard_needs_the_two_readings_too(desk: Desk) -> None:
-    desk.queue(REPLY)
-    desk.site.trouble.send, desk.site.trouble.send_times = "no_request", 1
-    reply = desk.later(0)
+def test_a_press_that_was_not_heard_needs_the_two_readings_too(scene: Scene) -> None:
+    scene.queue(REPLY)
+    scene.site.trouble.send, scene.site.trouble.send_times = "no_request", 1
+    reply = scene.later(0)
     assert (reply.status, reply.presses) == ("uncertain", 1)
-    assert desk.later(16).status == "uncertain"
-    assert desk.later(SETTLE_S).status == "sent"
-    assert desk.posted() == [REPLY]
+    assert scene.later(16).status == "uncertain"
+    assert scene.later(SETTLE_S).status == "sent"
+    assert scene.posted() == [REPLY]
 
 
-def test_send_is_pressed_at_most_twice_even_without_any_request(desk: Desk) -> None:
-    desk.queue(REPLY)
-    desk.site.trouble.send = "no_request"
+def test_send_is_pressed_at_most_twice_even_without_any_request(scene: Scene) -> None:
+    scene.queue(REPLY)
+    scene.site.trouble.send = "no_request"
     for _ in range(10):
-        reply = desk.later(SETTLE_S)
+        reply = scene.later(SETTLE_S)
     assert (reply.status, reply.parked) == ("uncertain", True)
-    assert desk.airbnb.calls.count("press_send") == 2
+    assert scene.airbnb.calls.count("press_send") == 2
 
 
-def test_two_candidates_wait_for_a_person(desk: Desk) -> None:
-    desk.queue(REPLY)
-    desk.site.trouble.send_names = "nothing"
-    desk.airbnb.before("press_send", lambda: desk.host(REPLY))
-    reply = desk.later(0)
+def test_two_candidates_wait_for_a_person(scene: Scene) -> None:
+    scene.queue(REPLY)
+    scene.site.trouble.send_names = "nothing"
+    scene.airbnb.before("press_send", lambda: scene.host(REPLY))
+    reply = scene.later(0)
     assert (reply.status, reply.parked) == ("uncertain", True)
-    assert desk.later(10 * SETTLE_S).parked
-    assert desk.airbnb.calls.count("press_send") == 1
+    assert scene.later(10 * SETTLE_S).parked
+    assert scene.airbnb.calls.count("press_send") == 1
 
 
 @pytest.mark.parametrize("scheduled", [False, True])
 def test_another_text_of_our_account_beside_a_swallowed_post_is_no_evidence(
-    desk: Desk, scheduled: bool
+    scene: Scene, scheduled: bool
 ) -> None:
-    desk.queue(REPLY)
-    desk.site.trouble.send = "swallow"
-    write = desk.site.scheduled_writes if scheduled else desk.site.host_writes
+    scene.queue(REPLY)
+    scene.site.trouble.send = "swallow"
+    write = scene.site.scheduled_writes if scheduled else scene.site.host_writes
     other = "Check-in begins at 3 pm; your code is 0417."
-    desk.airbnb.before("press_send", lambda: write(desk.thread, other))
-    assert desk.later(0).status == "uncertain"
-    reply = desk.later(SETTLE_S + 1)
+    scene.airbnb.before("press_send", lambda: write(scene.thread, other))
+    assert scene.later(0).status == "uncertain"
+    reply = scene.later(SETTLE_S + 1)
     assert reply.status == "cancelled"
-    assert desk.airbnb.calls.count("press_send") == 1
+    assert scene.airbnb.calls.count("press_send") == 1
 
 
 def test_absent_below_a_newer_guest_text_it_is_cancelled_and_asked_anew(
-    desk: Desk,
+    scene: Scene,
 ) -> None:
-    desk.queue(REPLY)
-    desk.site.trouble.send = "swallow"
-    desk.later(0)
-    desk.guest("Hello?")
-    assert desk.later(SETTLE_S + 1).status == "cancelled"
-    assert desk.turn().status == TurnStatus.NEW
-    assert desk.texts_of_turn() == ["Is parking free?", "Hello?"]
+    scene.queue(REPLY)
+    scene.site.trouble.send = "swallow"
+    scene.later(0)
+    scene.guest("Hello?")
+    assert scene.later(SETTLE_S + 1).status == "cancelled"
+    assert scene.turn().status == TurnStatus.NEW
+    assert scene.texts_of_turn() == ["Is parking free?", "Hello?"]
 
 
 @pytest.mark.parametrize("field", ["incomplete", "sending"])
-def test_a_reading_that_is_not_whole_does_not_count(desk: Desk, field: str) -> None:
-    desk.queue(REPLY)
-    desk.site.trouble.send = "swallow"
-    desk.airbnb.before("press_send", lambda: setattr(desk.airbnb, field, True))
+def test_a_reading_that_is_not_whole_does_not_count(scene: Scene, field: str) -> None:
+    scene.queue(REPLY)
+    scene.site.trouble.send = "swallow"
+    scene.airbnb.before("press_send", lambda: setattr(scene.airbnb, field, True))
     for _ in range(4):
-        reply = desk.later(SETTLE_S)
+        reply = scene.later(SETTLE_S)
     assert (reply.status, reply.absent_readings) == ("uncertain", 0)
-    assert desk.airbnb.calls.count("press_send") == 1
+    assert scene.airbnb.calls.count("press_send") == 1
 
 
-def test_what_was_known_out_of_sight_waits_for_a_person(desk: Desk) -> None:
-    desk.queue(REPLY)
-    desk.site.trouble.send_names = "nothing"
+def test_what_was_known_out_of_sight_waits_for_a_person(scene: Scene) -> None:
+    scene.queue(REPLY)
+    scene.site.trouble.send_names = "nothing"
 
     def bury() -> None:
-        desk.thread.messages.clear()
+        scene.thread.messages.clear()
 
-    desk.airbnb.before("press_send", bury)
-    reply = desk.later(0)
+    scene.airbnb.before("press_send", bury)
+    reply = scene.later(0)
     assert (reply.status, reply.parked) == ("uncertain", True)
 
 
 def test_read_too_long_after_the_press_it_waits_for_a_person(
-    desk: Desk, make_config: Callable[..., Config]
+    scene: Scene, make_config: Callable[..., Config]
 ) -> None:
-    desk.queue(REPLY)
-    desk.airbnb.before("press_send", _kill)
+    scene.queue(REPLY)
+    scene.airbnb.before("press_send", _kill)
     with pytest.raises(Killed):
-        desk.later(0)
-    reply = desk.later(11 * 60)
+        scene.later(0)
+    reply = scene.later(11 * 60)
     assert (reply.status, reply.parked) == ("uncertain", True)
-    assert desk.airbnb.calls.count("press_send") == 1
+    assert scene.airbnb.calls.count("press_send") == 1
 
 
 @pytest.mark.parametrize("verb", ["press_seen", "conclude"])
 def test_what_cannot_be_written_down_after_the_press_is_read_again(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch, verb: str
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, verb: str
 ) -> None:
-    desk.queue(REPLY)
+    scene.queue(REPLY)
 
     def full(*_: object) -> None:
         raise StorageError("the disk is full")
 
     with monkeypatch.context() as patch:
-        patch.setattr(desk.storage.outbox, verb, full)
+        patch.setattr(scene.storage.outbox, verb, full)
         with pytest.raises(StorageError):
-            desk.later(0)
-    assert desk.later(1).status == "sent"
-    assert desk.airbnb.calls.count("press_send") == 1
+            scene.later(0)
+    assert scene.later(1).status == "sent"
+    assert scene.airbnb.calls.count("press_send") == 1
 
 
 @pytest.mark.parametrize("error", SITE_ERRORS, ids=lambda e: type(e).__name__)
 def test_trouble_while_settling_leaves_it_uncertain(
-    desk: Desk, error: SiteError
+    scene: Scene, error: SiteError
 ) -> None:
-    desk.queue(REPLY)
-    desk.site.trouble.send, desk.site.trouble.send_times = "swallow", 1
-    desk.later(0)
-    desk.airbnb.fail("open_thread", error)
+    scene.queue(REPLY)
+    scene.site.trouble.send, scene.site.trouble.send_times = "swallow", 1
+    scene.later(0)
+    scene.airbnb.fail("open_thread", error)
     with suppress(SiteError):
-        desk.later(SETTLE_S + 1)
-    reply = desk.reply()
+        scene.later(SETTLE_S + 1)
+    reply = scene.reply()
     assert (reply.status, reply.presses) == ("uncertain", 1)
-    assert desk.later(16).status == "sent"
+    assert scene.later(16).status == "sent"
 
 
 @pytest.mark.parametrize(
     ("step", "call"), [(step, n) for step, n in BEFORE if step != "open_thread"]
 )
 def test_trouble_before_the_second_press_is_not_a_third_chance(
-    desk: Desk, step: str, call: int
+    scene: Scene, step: str, call: int
 ) -> None:
-    desk.queue(REPLY)
-    desk.site.trouble.send = "swallow"
-    desk.later(0)
+    scene.queue(REPLY)
+    scene.site.trouble.send = "swallow"
+    scene.later(0)
     # Settling asks, opens, and asks again before it gets there; it is open then.
     settling = 2 if step == "ask_thread" else 0
-    desk.airbnb.fail(step, SiteUnavailable("timed out"), call + settling)
-    desk.later(SETTLE_S + 1)
-    assert (desk.reply().status, desk.reply().presses) == ("pending", 1)
+    scene.airbnb.fail(step, SiteUnavailable("timed out"), call + settling)
+    scene.later(SETTLE_S + 1)
+    assert (scene.reply().status, scene.reply().presses) == ("pending", 1)
     for _ in range(5):
-        reply = desk.later(SETTLE_S + 1)
+        reply = scene.later(SETTLE_S + 1)
     assert (reply.status, reply.parked) == ("uncertain", True)
-    assert desk.airbnb.calls.count("press_send") == 2
+    assert scene.airbnb.calls.count("press_send") == 2
 
 
 # While it is unsettled, nothing else happens in that thread
 
 
-def test_no_second_reply_is_claimed_while_one_is_unsettled(desk: Desk) -> None:
-    desk.queue(REPLY)
-    desk.site.trouble.send = "swallow"
-    desk.later(0)
-    unsettled = desk.reply_id
-    desk.queue_without_turn("Something else.", desk.thread.id)
-    assert desk.later(30).status == "pending"
-    assert desk.airbnb.calls.count("press_send") == 1
-    desk.reply_id = unsettled
-    desk.site.trouble.send = None
-    assert desk.later(SETTLE_S).status == "sent"
+def test_no_second_reply_is_claimed_while_one_is_unsettled(scene: Scene) -> None:
+    scene.queue(REPLY)
+    scene.site.trouble.send = "swallow"
+    scene.later(0)
+    unsettled = scene.reply_id
+    scene.queue_without_turn("Something else.", scene.thread.id)
+    assert scene.later(30).status == "pending"
+    assert scene.airbnb.calls.count("press_send") == 1
+    scene.reply_id = unsettled
+    scene.site.trouble.send = None
+    assert scene.later(SETTLE_S).status == "sent"
 
 
-def test_no_turn_is_formed_while_a_reply_is_unsettled(desk: Desk) -> None:
-    desk.queue(REPLY)
-    desk.site.trouble.send = "swallow"
-    desk.later(0)
-    before = desk.turn()
-    desk.guest("Hello?")
-    desk.syncer.run()
-    assert desk.turn() == before
+def test_no_turn_is_formed_while_a_reply_is_unsettled(scene: Scene) -> None:
+    scene.queue(REPLY)
+    scene.site.trouble.send = "swallow"
+    scene.later(0)
+    before = scene.turn()
+    scene.guest("Hello?")
+    scene.syncer.run()
+    assert scene.turn() == before
 
 
-def test_another_thread_does_not_wait_for_an_unsettled_one(desk: Desk) -> None:
-    desk.queue(REPLY)
-    desk.site.trouble.send, desk.site.trouble.send_times = "swallow", 1
-    desk.later(0)
-    desk.thread = desk.site.add_thread("Kenji")
-    desk.queue("You are welcome.")
-    assert desk.later(1).status == "sent"
+def test_another_thread_does_not_wait_for_an_unsettled_one(scene: Scene) -> None:
+    scene.queue(REPLY)
+    scene.site.trouble.send, scene.site.trouble.send_times = "swallow", 1
+    scene.later(0)
+    scene.thread = scene.site.add_thread("Kenji")
+    scene.queue("You are welcome.")
+    assert scene.later(1).status == "sent"
 
 
 # Starting again
@@ -644,82 +644,84 @@ def _kill() -> None:
 
 @pytest.mark.parametrize(("step", "call"), BEFORE)
 def test_killed_before_the_press_it_is_sent_by_the_next_life(
-    desk: Desk, make_config: Callable[..., Config], step: str, call: int
+    scene: Scene, make_config: Callable[..., Config], step: str, call: int
 ) -> None:
-    desk.queue(REPLY)
-    desk.airbnb.before(step, _kill, call)
+    scene.queue(REPLY)
+    scene.airbnb.before(step, _kill, call)
     with pytest.raises(Killed):
-        desk.later(0)
-    assert desk.reply().status == "processing"
-    restarted(desk, make_config)
-    assert desk.later(0).status == "sent"
-    assert desk.posted() == [REPLY]
+        scene.later(0)
+    assert scene.reply().status == "processing"
+    restarted(scene, make_config)
+    assert scene.later(0).status == "sent"
+    assert scene.posted() == [REPLY]
 
 
 @pytest.mark.parametrize("arrived", [True, False])
 def test_killed_at_the_press_it_is_settled_by_reading(
-    desk: Desk, make_config: Callable[..., Config], arrived: bool
+    scene: Scene, make_config: Callable[..., Config], arrived: bool
 ) -> None:
-    desk.queue(REPLY)
+    scene.queue(REPLY)
     if arrived:
-        desk.airbnb.before("open_thread", _kill, call=2)
+        scene.airbnb.before("open_thread", _kill, call=2)
     else:
-        desk.airbnb.before("press_send", _kill)
+        scene.airbnb.before("press_send", _kill)
     with pytest.raises(Killed):
-        desk.later(0)
-    restarted(desk, make_config)
-    assert desk.later(0).status == ("sent" if arrived else "uncertain")
-    assert desk.later(SETTLE_S + 1).status == "sent"
-    assert desk.posted() == [REPLY]
+        scene.later(0)
+    restarted(scene, make_config)
+    assert scene.later(0).status == ("sent" if arrived else "uncertain")
+    assert scene.later(SETTLE_S + 1).status == "sent"
+    assert scene.posted() == [REPLY]
 
 
 def test_no_row_stays_in_processing_after_a_start(
-    desk: Desk, make_config: Callable[..., Config]
+    scene: Scene, make_config: Callable[..., Config]
 ) -> None:
-    desk.queue(REPLY)
-    desk.storage.outbox.claim_next(desk.clock(), None, desk.rules)
-    assert desk.reply().status == "processing"
-    restarted(desk, make_config)
-    assert desk.later(0).status == "sent"
+    scene.queue(REPLY)
+    scene.storage.outbox.claim_next(scene.clock(), None, scene.rules)
+    assert scene.reply().status == "processing"
+    restarted(scene, make_config)
+    assert scene.later(0).status == "sent"
 
 
 # What went wrong in the published program
 
 
-def test_sent_is_never_written_when_the_reply_does_not_stand_there(desk: Desk) -> None:
+def test_sent_is_never_written_when_the_reply_does_not_stand_there(
+    scene: Scene,
+) -> None:
     for trouble in ("swallow", "refuse", "no_request"):
-        desk.thread = desk.site.add_thread(trouble)
-        desk.queue(REPLY)
-        desk.site.trouble.send = trouble
-        assert desk.later(1).status != "sent"
-    assert desk.posted() == []
+        scene.thread = scene.site.add_thread(trouble)
+        scene.queue(REPLY)
+        scene.site.trouble.send = trouble
+        assert scene.later(1).status != "sent"
+    assert scene.posted() == []
 
 
-def test_two_callbacks_for_a_turn_are_one_message(desk: Desk) -> None:
-    first = desk.queue(REPLY)
+def test_two_callbacks_for_a_turn_are_one_message(scene: Scene) -> None:
+    first = scene.queue(REPLY)
     for text in (REPLY, "In other words."):
-        again = desk.storage.outbox.enqueue(desk.turn(), text, "ai", desk.clock())
+        again = scene.storage.outbox.enqueue(scene.turn(), text, "ai", scene.clock())
         assert again.id == first.id
-    desk.later(0)
-    desk.storage.outbox.enqueue(desk.turn(), "Late words.", "ai", desk.clock())
-    desk.later(1)
-    assert desk.posted() == [REPLY]
+    scene.later(0)
+    scene.storage.outbox.enqueue(scene.turn(), "Late words.", "ai", scene.clock())
+    scene.later(1)
+    assert scene.posted() == [REPLY]
 
 
-def test_our_own_reply_is_not_taken_for_a_guests_text(desk: Desk) -> None:
-    desk.queue(REPLY)
-    desk.later(0)
+def test_our_own_reply_is_not_taken_for_a_guests_text(scene: Scene) -> None:
+    scene.queue(REPLY)
+    scene.later(0)
     for _ in range(3):
-        desk.clock.advance(45)
-        desk.syncer.run()
-    assert desk.turn().status == TurnStatus.ANSWERED
-    assert desk.posted() == [REPLY]
+        scene.clock.advance(45)
+        scene.syncer.run()
+    assert scene.turn().status == TurnStatus.ANSWERED
+    assert scene.posted() == [REPLY]
 
 
 # What people wrote stays out of logs and error texts
 
 
-def words_on_record(desk: Desk, caplog: pytest.LogCaptureFixture) -> str:
+def words_on_record(scene: Scene, caplog: pytest.LogCaptureFixture) -> str:
     tables = {
         "queue_outbox": "last_error",
         "turns": "reason",
@@ -729,7 +731,7 @@ def words_on_record(desk: Desk, caplog: pytest.LogCaptureFixture) -> str:
     }
     said = [record.getMessage() for record in caplog.records]
     for table, columns in tables.items():
-        rows = desk.storage.db.read(f"SELECT {columns} AS said FROM {table}")
+        rows = scene.storage.db.read(f"SELECT {columns} AS said FROM {table}")
         said += [str(row["said"]) for row in rows]
     return "\n".join(said)
 
@@ -738,34 +740,34 @@ def words_on_record(desk: Desk, caplog: pytest.LogCaptureFixture) -> str:
     "trouble", [None, "swallow", "refuse", "rewrite", "no_request", "lose_answer"]
 )
 def test_no_word_of_guest_or_reply_is_logged_or_noted(
-    desk: Desk, caplog: pytest.LogCaptureFixture, trouble: str | None
+    scene: Scene, caplog: pytest.LogCaptureFixture, trouble: str | None
 ) -> None:
     caplog.set_level(logging.INFO)
-    desk.guest(f"{CANARY}?")
-    desk.queue(f"{CANARY}!\nWrite to {CANARY}@example.org")
-    desk.site.trouble.send = trouble
+    scene.guest(f"{CANARY}?")
+    scene.queue(f"{CANARY}!\nWrite to {CANARY}@example.org")
+    scene.site.trouble.send = trouble
     for _ in range(4):
-        desk.later(SETTLE_S)
-    desk.guest(f"{CANARY} again")
-    desk.syncer.run()
+        scene.later(SETTLE_S)
+    scene.guest(f"{CANARY} again")
+    scene.syncer.run()
     assert caplog.records
-    assert CANARY not in words_on_record(desk, caplog)
+    assert CANARY not in words_on_record(scene, caplog)
 
 
 @pytest.mark.parametrize("late", [False, True])
 @pytest.mark.parametrize("error", SITE_ERRORS, ids=lambda e: type(e).__name__)
 def test_trouble_at_the_press_leaves_it_uncertain_until_it_is_read(
-    desk: Desk, error: SiteError, late: bool
+    scene: Scene, error: SiteError, late: bool
 ) -> None:
-    desk.queue(REPLY)
-    desk.airbnb.fail("press_send", error, late=late)
+    scene.queue(REPLY)
+    scene.airbnb.fail("press_send", error, late=late)
     with suppress(SiteError):
-        desk.later(0)
-    reply = desk.reply()
+        scene.later(0)
+    reply = scene.reply()
     assert (reply.status, reply.attempts, reply.presses) == ("uncertain", 1, 1)
     assert reply.last_error == str(error)
-    assert desk.later(16).status == ("sent" if late else "uncertain")
-    assert desk.airbnb.calls.count("press_send") == 1
+    assert scene.later(16).status == ("sent" if late else "uncertain")
+    assert scene.airbnb.calls.count("press_send") == 1
 
 
 @pytest.mark.parametrize("swallowed", [False, True])
@@ -773,17 +775,17 @@ def test_trouble_at_the_press_leaves_it_uncertain_until_it_is_read(
     "error", [*SITE_ERRORS, ThreadNotShown("not shown")], ids=lambda e: type(e).__name__
 )
 def test_trouble_while_proving_leaves_it_uncertain_until_it_is_read(
-    desk: Desk, error: Exception, swallowed: bool
+    scene: Scene, error: Exception, swallowed: bool
 ) -> None:
-    desk.queue(REPLY)
-    desk.site.trouble.send = "swallow" if swallowed else None
-    desk.airbnb.fail("open_thread", error, call=2)
+    scene.queue(REPLY)
+    scene.site.trouble.send = "swallow" if swallowed else None
+    scene.airbnb.fail("open_thread", error, call=2)
     with suppress(SiteError):
-        desk.later(0)
-    reply = desk.reply()
+        scene.later(0)
+    reply = scene.reply()
     assert (reply.status, reply.attempts, reply.presses) == ("uncertain", 1, 1)
-    assert desk.later(16).status == ("uncertain" if swallowed else "sent")
-    assert desk.airbnb.calls.count("press_send") == 1
+    assert scene.later(16).status == ("uncertain" if swallowed else "sent")
+    assert scene.airbnb.calls.count("press_send") == 1
 
 
 @pytest.mark.parametrize(
@@ -795,193 +797,193 @@ def test_trouble_while_proving_leaves_it_uncertain_until_it_is_read(
     ],
 )
 def test_a_refusal_that_quotes_the_reply_is_kept_without_the_quote(
-    desk: Desk, quoted: str, monkeypatch: pytest.MonkeyPatch
+    scene: Scene, quoted: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    desk.queue(f"Call 06 12 34 56 78 or www.{CANARY}.example")
+    scene.queue(f"Call 06 12 34 56 78 or www.{CANARY}.example")
     for said in (f"www.{CANARY}.example", "06 12 34 56 78"):
         words = quoted.format(said)
-        kept = proof.without_words_of(desk.reply().message, words)
+        kept = proof.without_words_of(scene.reply().message, words)
         assert said not in kept
 
 
 @pytest.mark.parametrize("error", SITE_ERRORS, ids=lambda e: type(e).__name__)
 def test_no_draft_is_left_when_the_second_reading_fails(
-    desk: Desk, error: SiteError
+    scene: Scene, error: SiteError
 ) -> None:
-    desk.queue(REPLY)
-    desk.airbnb.fail("ask_thread", error, 2)
+    scene.queue(REPLY)
+    scene.airbnb.fail("ask_thread", error, 2)
     with suppress(SiteError):
-        desk.later(0)
-    assert desk.airbnb.composer == ""
+        scene.later(0)
+    assert scene.airbnb.composer == ""
 
 
 def test_killed_between_second_reading_and_second_press(
-    desk: Desk, make_config: Callable[..., Config]
+    scene: Scene, make_config: Callable[..., Config]
 ) -> None:
-    desk.queue(REPLY)
-    desk.site.trouble.send, desk.site.trouble.send_times = "swallow", 1
-    desk.later(0)
-    desk.airbnb.before("type_reply", _kill)
+    scene.queue(REPLY)
+    scene.site.trouble.send, scene.site.trouble.send_times = "swallow", 1
+    scene.later(0)
+    scene.airbnb.before("type_reply", _kill)
     with pytest.raises(Killed):
-        desk.later(SETTLE_S + 1)
-    restarted(desk, make_config)
-    assert desk.later(1).status == "sent"
-    assert desk.posted() == [REPLY]
+        scene.later(SETTLE_S + 1)
+    restarted(scene, make_config)
+    assert scene.later(1).status == "sent"
+    assert scene.posted() == [REPLY]
 
 
 # The page
 
 
 def test_for_the_next_reply_the_open_conversation_is_not_loaded_again(
-    desk: Desk,
+    scene: Scene,
 ) -> None:
-    desk.queue(REPLY)
-    desk.later(0)
-    desk.queue_without_turn("And one more thing.", desk.thread.id)
-    desk.airbnb.calls.clear()
-    assert desk.later(1).status == "sent"
-    assert desk.airbnb.calls.count("open_thread") == 1  # the proof alone
-    assert desk.posted() == [REPLY, "And one more thing."]
+    scene.queue(REPLY)
+    scene.later(0)
+    scene.queue_without_turn("And one more thing.", scene.thread.id)
+    scene.airbnb.calls.clear()
+    assert scene.later(1).status == "sent"
+    assert scene.airbnb.calls.count("open_thread") == 1  # the proof alone
+    assert scene.posted() == [REPLY, "And one more thing."]
 
 
 def test_a_page_that_went_elsewhere_is_loaded_before_it_is_typed_into(
-    desk: Desk,
+    scene: Scene,
 ) -> None:
-    desk.queue(REPLY)
-    desk.later(0)
-    other = desk.site.add_thread("Kenji")
-    desk.site.host_writes(other, "Welcome!")
-    desk.airbnb.open_inbox(other.id)
-    desk.queue_without_turn("And one more thing.", desk.thread.id)
-    assert desk.later(1).status == "sent"
-    assert desk.airbnb.calls[-11:][2] == "open_thread"
+    scene.queue(REPLY)
+    scene.later(0)
+    other = scene.site.add_thread("Kenji")
+    scene.site.host_writes(other, "Welcome!")
+    scene.airbnb.open_inbox(other.id)
+    scene.queue_without_turn("And one more thing.", scene.thread.id)
+    assert scene.later(1).status == "sent"
+    assert scene.airbnb.calls[-11:][2] == "open_thread"
 
 
 # The proof's reading
 
 
 def test_after_a_start_the_page_is_loaded_once_and_all_rows_are_asked_for(
-    desk: Desk, make_config: Callable[..., Config]
+    scene: Scene, make_config: Callable[..., Config]
 ) -> None:
     for number in range(5):
-        desk.thread = desk.site.add_thread(f"Guest {number}")
-        desk.queue(f"Answer {number}")
-        desk.airbnb.before("open_thread", _kill, call=2)
+        scene.thread = scene.site.add_thread(f"Guest {number}")
+        scene.queue(f"Answer {number}")
+        scene.airbnb.before("open_thread", _kill, call=2)
         with pytest.raises(Killed):
-            desk.sender.send_one()
-    desk.airbnb = FakeAirbnb(desk.site)
-    restarted(desk, make_config)
-    desk.later(0)
-    assert desk.storage.shown.reply_counts() == {"sent": 5}
-    assert desk.airbnb.calls.count("open_thread") == 1
+            scene.sender.send_one()
+    scene.airbnb = FakeAirbnb(scene.site)
+    restarted(scene, make_config)
+    scene.later(0)
+    assert scene.storage.shown.reply_counts() == {"sent": 5}
+    assert scene.airbnb.calls.count("open_thread") == 1
 
 
-def test_a_page_on_which_send_was_pressed_is_no_proof(desk: Desk) -> None:
-    desk.queue(REPLY)
-    desk.airbnb.fail("open_thread", SiteUnavailable("timed out"), call=2)
-    desk.later(0)
-    desk.airbnb.calls.clear()
-    assert desk.later(16).status == "sent"
-    assert desk.airbnb.calls == ["open_thread", "ask_thread", "ask_inbox"]
+def test_a_page_on_which_send_was_pressed_is_no_proof(scene: Scene) -> None:
+    scene.queue(REPLY)
+    scene.airbnb.fail("open_thread", SiteUnavailable("timed out"), call=2)
+    scene.later(0)
+    scene.airbnb.calls.clear()
+    assert scene.later(16).status == "sent"
+    assert scene.airbnb.calls == ["open_thread", "ask_thread", "ask_inbox"]
 
 
-def test_absence_is_read_only_from_the_opened_conversation(desk: Desk) -> None:
-    desk.queue(REPLY)
-    desk.site.trouble.send = "swallow"
-    desk.later(0)
-    desk.airbnb.calls.clear()
-    desk.airbnb.sending = True
-    reply = desk.later(SETTLE_S + 1)
+def test_absence_is_read_only_from_the_opened_conversation(scene: Scene) -> None:
+    scene.queue(REPLY)
+    scene.site.trouble.send = "swallow"
+    scene.later(0)
+    scene.airbnb.calls.clear()
+    scene.airbnb.sending = True
+    reply = scene.later(SETTLE_S + 1)
     read = ["ask_thread", "ask_inbox"]
-    assert desk.airbnb.calls == [*read, "open_thread", *read]
+    assert scene.airbnb.calls == [*read, "open_thread", *read]
     assert (reply.status, reply.presses) == ("uncertain", 1)
 
 
 @pytest.mark.parametrize("error", SITE_ERRORS, ids=lambda e: type(e).__name__)
 def test_a_cancelled_reply_stays_cancelled_when_the_composer_cannot_be_emptied(
-    desk: Desk, error: SiteError
+    scene: Scene, error: SiteError
 ) -> None:
-    desk.queue(REPLY)
-    desk.airbnb.before("ask_thread", desk.host, call=2)
-    desk.airbnb.fail("empty_composer", error)
+    scene.queue(REPLY)
+    scene.airbnb.before("ask_thread", scene.host, call=2)
+    scene.airbnb.fail("empty_composer", error)
     with suppress(SiteError):
-        desk.later(0)
-    assert desk.reply().status == "cancelled"
-    assert desk.later(1000).status == "cancelled"
-    assert desk.posted() == []
+        scene.later(0)
+    assert scene.reply().status == "cancelled"
+    assert scene.later(1000).status == "cancelled"
+    assert scene.posted() == []
 
 
-def test_as_another_account_nothing_is_sent_and_nothing_failed(desk: Desk) -> None:
-    desk.queue(REPLY)
-    desk.storage.session.set_account("another")
+def test_as_another_account_nothing_is_sent_and_nothing_failed(scene: Scene) -> None:
+    scene.queue(REPLY)
+    scene.storage.session.set_account("another")
     with pytest.raises(LoginRequired):
-        desk.later(0)
-    assert desk.reply().status == "pending"
-    assert desk.posted() == []
+        scene.later(0)
+    assert scene.reply().status == "pending"
+    assert scene.posted() == []
 
 
 def test_an_account_that_changes_while_it_is_typed_is_seen_before_the_press(
-    desk: Desk,
+    scene: Scene,
 ) -> None:
-    desk.queue(REPLY)
-    other = lambda: desk.storage.session.set_account("another")  # noqa: E731
-    desk.airbnb.before("ask_thread", other, call=2)
+    scene.queue(REPLY)
+    other = lambda: scene.storage.session.set_account("another")  # noqa: E731
+    scene.airbnb.before("ask_thread", other, call=2)
     with pytest.raises(LoginRequired):
-        desk.later(0)
-    assert (desk.reply().status, desk.airbnb.composer) == ("pending", "")
-    assert "press_send" not in desk.airbnb.calls
+        scene.later(0)
+    assert (scene.reply().status, scene.airbnb.composer) == ("pending", "")
+    assert "press_send" not in scene.airbnb.calls
 
 
-def test_as_another_account_an_unknown_conversation_is_no_failure(desk: Desk) -> None:
+def test_as_another_account_an_unknown_conversation_is_no_failure(scene: Scene) -> None:
     missing = shapes.global_id("MessageThread", "9999999999")
-    desk.storage.outbox.enqueue_without_turn(missing, REPLY, "AI", desk.clock())
-    desk.storage.session.set_account("another")
+    scene.storage.outbox.enqueue_without_turn(missing, REPLY, "AI", scene.clock())
+    scene.storage.session.set_account("another")
     with pytest.raises(LoginRequired):
-        desk.later(0)
-    (row,) = desk.storage.outbox.with_status("pending")
+        scene.later(0)
+    (row,) = scene.storage.outbox.with_status("pending")
     assert row.thread_id == missing
 
 
 @pytest.mark.parametrize("room", ["before", "start_press", "press_seen", "conclude"])
 def test_a_fault_of_ours_at_one_reply_keeps_no_other_waiting(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch, room: str
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, room: str
 ) -> None:
-    desk.queue(REPLY)
-    first = desk.reply_id
-    real = getattr(desk.storage.outbox, room)
+    scene.queue(REPLY)
+    first = scene.reply_id
+    real = getattr(scene.storage.outbox, room)
 
     def faulty(reply: Reply, *values: Any) -> Any:
         if reply.id == first:
             raise KeyError(CANARY)
         return real(reply, *values)
 
-    monkeypatch.setattr(desk.storage.outbox, room, faulty)
-    desk.thread = desk.site.add_thread("Kenji")
-    desk.queue("You are welcome.")
-    assert desk.later(0).status == "sent"
-    left = desk.storage.outbox.get(first)
+    monkeypatch.setattr(scene.storage.outbox, room, faulty)
+    scene.thread = scene.site.add_thread("Kenji")
+    scene.queue("You are welcome.")
+    assert scene.later(0).status == "sent"
+    left = scene.storage.outbox.get(first)
     assert left and left.status == ("pending" if room == "start_press" else "uncertain")
     assert left.last_error and "please report this" in left.last_error
     assert CANARY not in left.last_error
     monkeypatch.undo()
-    desk.reply_id = first
-    assert desk.later(901).status == "sent"
+    scene.reply_id = first
+    assert scene.later(901).status == "sent"
 
 
 def test_a_fault_of_ours_in_one_conversation_does_not_stop_the_reading(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    desk.queue(REPLY)
-    desk.site.trouble.send = "swallow"
-    desk.later(0)
-    desk.guest("Hello?")
-    desk.syncer.run()  # put off: a reply is not settled yet
+    scene.queue(REPLY)
+    scene.site.trouble.send = "swallow"
+    scene.later(0)
+    scene.guest("Hello?")
+    scene.syncer.run()  # put off: a reply is not settled yet
 
     def faulty(*_: object) -> None:
         raise KeyError(CANARY)
 
-    monkeypatch.setattr(desk.storage.readings, "review", faulty)
-    other = desk.site.add_thread("Kenji")
-    desk.site.guest_writes(other, "Is there a bus?")
-    desk.syncer.run()
-    assert desk.storage.turns.newest(other.id) is not None
+    monkeypatch.setattr(scene.storage.readings, "review", faulty)
+    other = scene.site.add_thread("Kenji")
+    scene.site.guest_writes(other, "Is there a bus?")
+    scene.syncer.run()
+    assert scene.storage.turns.newest(other.id) is not None

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 import pytest
 from bottle import HTTPResponse
-from fakes import Desk
+from fakes import Scene
 
 from airbot.airbnb import Airbnb
 from airbot.airbnb import composer
@@ -51,16 +51,16 @@ NASTY = {
 
 
 @pytest.fixture
-def desk(
+def scene(
     site: AirbnbSite,
     airbnb: Airbnb,
     storage: Storage,
     make_config: Callable[..., Config],
     monkeypatch: pytest.MonkeyPatch,
-) -> Desk:
+) -> Scene:
     monkeypatch.setattr(composer, "PRESS_TIMEOUT_S", 0.7)
     monkeypatch.setattr(composer, "COMPOSER_TIMEOUT_S", 0.7)
-    return Desk(site, airbnb, storage, make_config())
+    return Scene(site, airbnb, storage, make_config())
 
 
 @pytest.mark.parametrize(
@@ -68,24 +68,24 @@ def desk(
     [("textarea", "en"), ("contenteditable", "fr"), ("wrapped", "fr")],
 )
 def test_a_reply_is_sent_in_every_composer_and_language(
-    desk: Desk, composer: str, language: str
+    scene: Scene, composer: str, language: str
 ) -> None:
-    desk.site.trouble.composer = composer
-    desk.site.trouble.language = language
-    desk.queue(REPLY)
-    assert desk.later(0).status == "sent"
-    assert desk.posted() == [REPLY]
+    scene.site.trouble.composer = composer
+    scene.site.trouble.language = language
+    scene.queue(REPLY)
+    assert scene.later(0).status == "sent"
+    assert scene.posted() == [REPLY]
 
 
 @pytest.fixture(params=["textarea", "contenteditable"])
-def opened(request: pytest.FixtureRequest, desk: Desk) -> Desk:
-    desk.site.trouble.composer = request.param
-    desk.guest()
-    desk.airbnb.open_thread(desk.thread.id)
-    return desk
+def opened(request: pytest.FixtureRequest, scene: Scene) -> Scene:
+    scene.site.trouble.composer = request.param
+    scene.guest()
+    scene.airbnb.open_thread(scene.thread.id)
+    return scene
 
 
-def test_nasty_texts_stand_there_exactly(opened: Desk) -> None:
+def test_nasty_texts_stand_there_exactly(opened: Scene) -> None:
     for text in NASTY.values():
         opened.airbnb.type_reply(text)
         opened.airbnb.check_typed(opened.thread.id, text)
@@ -102,7 +102,7 @@ BANNER = """
 
 
 def test_a_banner_over_the_send_button_does_not_hold_it_up(
-    opened: Desk, browser: Browser
+    opened: Scene, browser: Browser
 ) -> None:
     opened.airbnb.type_reply(REPLY)
     with browser.job("covering", 5):
@@ -114,7 +114,7 @@ def test_a_banner_over_the_send_button_does_not_hold_it_up(
     assert opened.posted() == [REPLY]
 
 
-def test_an_old_draft_is_emptied_first(opened: Desk, browser: Browser) -> None:
+def test_an_old_draft_is_emptied_first(opened: Scene, browser: Browser) -> None:
     with browser.job("typing a draft", 5):
         browser.tab.type_text(pages.COMPOSER, "An old draft\nof the host's")
     opened.airbnb.type_reply(REPLY)
@@ -129,50 +129,52 @@ def test_an_old_draft_is_emptied_first(opened: Desk, browser: Browser) -> None:
     ("status", "end"), [(403, "failed"), (408, "uncertain"), (400, "failed")]
 )
 def test_a_status_of_the_send_has_its_end_state(
-    desk: Desk, status: int, end: str
+    scene: Scene, status: int, end: str
 ) -> None:
-    desk.queue(REPLY)
-    desk.site.trouble.send = status
-    reply = desk.later(0)
-    assert (reply.status, reply.presses, len(desk.posted())) == (end, 1, 0)
+    scene.queue(REPLY)
+    scene.site.trouble.send = status
+    reply = scene.later(0)
+    assert (reply.status, reply.presses, len(scene.posted())) == (end, 1, 0)
 
 
-def test_an_answer_that_the_browser_keeps_is_no_proof(desk: Desk) -> None:
-    desk.site.trouble.cache_s = 600
-    desk.queue(REPLY)
-    desk.site.trouble.send = "lose_answer"
-    assert desk.later(0).status == "sent"
-    assert len(desk.posted()) == 1
+def test_an_answer_that_the_browser_keeps_is_no_proof(scene: Scene) -> None:
+    scene.site.trouble.cache_s = 600
+    scene.queue(REPLY)
+    scene.site.trouble.send = "lose_answer"
+    assert scene.later(0).status == "sent"
+    assert len(scene.posted()) == 1
 
 
 def test_a_reply_that_does_not_arrive_is_pressed_once_more_after_two_readings(
-    desk: Desk,
+    scene: Scene,
 ) -> None:
-    desk.queue(REPLY)
-    desk.site.trouble.send, desk.site.trouble.send_times = "swallow", 1
-    assert desk.later(0).status == "uncertain"
-    assert desk.later(20).presses == 1
-    reply = desk.later(SETTLE_S)
+    scene.queue(REPLY)
+    scene.site.trouble.send, scene.site.trouble.send_times = "swallow", 1
+    assert scene.later(0).status == "uncertain"
+    assert scene.later(20).presses == 1
+    reply = scene.later(SETTLE_S)
     assert (reply.status, reply.presses) == ("sent", 2)
-    assert desk.posted() == [REPLY]
+    assert scene.posted() == [REPLY]
 
 
-def test_a_guest_text_inside_the_send_is_the_next_turn(desk: Desk) -> None:
-    desk.queue(REPLY)
-    desk.site.on("before_send_taken", lambda _: desk.guest("And breakfast?"))
-    assert desk.later(0).status == "sent"
-    assert desk.turn().status == TurnStatus.NEW
-    assert desk.texts_of_turn() == ["And breakfast?"]
+def test_a_guest_text_inside_the_send_is_the_next_turn(scene: Scene) -> None:
+    scene.queue(REPLY)
+    scene.site.on("before_send_taken", lambda _: scene.guest("And breakfast?"))
+    assert scene.later(0).status == "sent"
+    assert scene.turn().status == TurnStatus.NEW
+    assert scene.texts_of_turn() == ["And breakfast?"]
 
 
 @pytest.mark.parametrize("kind", ["arkose", "airlock_page"])
-def test_a_challenge_in_answer_to_the_send_is_never_sent(desk: Desk, kind: str) -> None:
-    desk.queue(REPLY)
-    desk.site.trouble.challenge, desk.site.trouble.challenge_on = kind, "send"
+def test_a_challenge_in_answer_to_the_send_is_never_sent(
+    scene: Scene, kind: str
+) -> None:
+    scene.queue(REPLY)
+    scene.site.trouble.challenge, scene.site.trouble.challenge_on = kind, "send"
     with suppress(SiteError):
-        desk.later(0)
-    assert desk.reply().status == "uncertain"
-    assert desk.posted() == []
+        scene.later(0)
+    assert scene.reply().status == "uncertain"
+    assert scene.posted() == []
 
 
 VENDOR = "captcha-delivery.com"
@@ -196,35 +198,35 @@ ABOUT_THE_SESSION = {
 
 @pytest.mark.parametrize("kind", ABOUT_THE_SESSION)
 def test_an_answer_about_the_session_is_no_refusal_of_the_message(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch, kind: str
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     answer, error = ABOUT_THE_SESSION[kind]
-    desk.queue(REPLY)
-    desk.site.trouble.send, desk.site.trouble.send_times = 403, 1
+    scene.queue(REPLY)
+    scene.site.trouble.send, scene.site.trouble.send_times = 403, 1
     monkeypatch.setattr(api.Api, "_send_status", lambda *_: answer())
     with pytest.raises(error):
-        desk.later(0)
-    assert (desk.reply().status, desk.posted()) == ("uncertain", [])
-    desk.later(16)
-    assert desk.later(SETTLE_S + 2).status == "sent"
-    assert desk.posted() == [REPLY]
+        scene.later(0)
+    assert (scene.reply().status, scene.posted()) == ("uncertain", [])
+    scene.later(16)
+    assert scene.later(SETTLE_S + 2).status == "sent"
+    assert scene.posted() == [REPLY]
 
 
 def test_a_message_whose_hash_was_forgotten_is_no_refusal_of_it(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    desk.queue(REPLY)
-    press = desk.airbnb.press_send
+    scene.queue(REPLY)
+    press = scene.airbnb.press_send
 
     def press_after_a_deploy() -> PressOutcome:
         monkeypatch.undo()
-        desk.site.new_deploy()
+        scene.site.new_deploy()
         return press()
 
-    monkeypatch.setattr(desk.airbnb, "press_send", press_after_a_deploy)
-    assert desk.later(0).status == "uncertain"
-    assert desk.later(SETTLE_S + 2).status == "sent"
-    assert desk.posted() == [REPLY]
+    monkeypatch.setattr(scene.airbnb, "press_send", press_after_a_deploy)
+    assert scene.later(0).status == "uncertain"
+    assert scene.later(SETTLE_S + 2).status == "sent"
+    assert scene.posted() == [REPLY]
 
 
 # Trouble before the press
@@ -239,84 +241,84 @@ def test_a_message_whose_hash_was_forgotten_is_no_refusal_of_it(
     ],
 )
 def test_trouble_between_claim_and_press_leaves_it_pending(
-    desk: Desk, switch: str, value: object, error: type[SiteError]
+    scene: Scene, switch: str, value: object, error: type[SiteError]
 ) -> None:
-    desk.queue(REPLY)
-    setattr(desk.site.trouble, switch, value)
+    scene.queue(REPLY)
+    setattr(scene.site.trouble, switch, value)
     with pytest.raises(error):
-        desk.later(0)
-    reply = desk.reply()
+        scene.later(0)
+    reply = scene.reply()
     assert (reply.status, reply.attempts, reply.presses) == ("pending", 0, 0)
-    desk.site.clear_trouble()
-    assert desk.later(0).status == "sent"
-    assert desk.posted() == [REPLY]
+    scene.site.clear_trouble()
+    assert scene.later(0).status == "sent"
+    assert scene.posted() == [REPLY]
 
 
 @pytest.mark.parametrize("kind", ["arkose", "recaptcha", "airlock_inline"])
 def test_a_challenge_on_the_page_stops_it_before_the_press(
-    desk: Desk, kind: str
+    scene: Scene, kind: str
 ) -> None:
-    desk.queue(REPLY)
-    desk.site.trouble.challenge = kind
+    scene.queue(REPLY)
+    scene.site.trouble.challenge = kind
     with pytest.raises(ChallengeShown):
-        desk.later(0)
-    assert desk.reply().status == "pending"
-    assert desk.posted() == []
+        scene.later(0)
+    assert scene.reply().status == "pending"
+    assert scene.posted() == []
 
 
 def test_a_browser_that_dies_before_the_page_is_opened_costs_no_attempt(
-    desk: Desk, browser: Browser, monkeypatch: pytest.MonkeyPatch
+    scene: Scene, browser: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    desk.queue(REPLY)
-    real = desk.airbnb.open_thread
+    scene.queue(REPLY)
+    real = scene.airbnb.open_thread
 
     def dying(thread_id: str) -> object:
         browser.kill()
         return real(thread_id)
 
     with monkeypatch.context() as patch:
-        patch.setattr(desk.airbnb, "open_thread", dying)
+        patch.setattr(scene.airbnb, "open_thread", dying)
         with pytest.raises(SiteUnavailable):
-            desk.later(0)
-    assert (desk.reply().status, desk.reply().attempts) == ("pending", 0)
-    assert desk.later(0).status == "sent"
-    assert desk.posted() == [REPLY]
+            scene.later(0)
+    assert (scene.reply().status, scene.reply().attempts) == ("pending", 0)
+    assert scene.later(0).status == "sent"
+    assert scene.posted() == [REPLY]
 
 
-def test_what_is_missing_in_one_conversation_is_counted_and_named(desk: Desk) -> None:
-    desk.queue(REPLY)
-    desk.site.trouble.markup_gone = "send_button"
-    reply = desk.later(0)
+def test_what_is_missing_in_one_conversation_is_counted_and_named(scene: Scene) -> None:
+    scene.queue(REPLY)
+    scene.site.trouble.markup_gone = "send_button"
+    reply = scene.later(0)
     assert (reply.status, reply.attempts, reply.presses) == ("pending", 1, 0)
     assert "messaging" in str(reply.last_error)
-    desk.site.clear_trouble()
-    assert desk.later(16).status == "sent"
+    scene.site.clear_trouble()
+    assert scene.later(16).status == "sent"
 
 
 def test_what_is_missing_in_two_conversations_and_elsewhere_is_the_sites(
-    desk: Desk,
+    scene: Scene,
 ) -> None:
-    desk.queue(REPLY)
-    desk.thread = desk.site.add_thread("Noor")
-    desk.queue(REPLY)
-    desk.site.trouble.markup_gone = "send_button"
+    scene.queue(REPLY)
+    scene.thread = scene.site.add_thread("Noor")
+    scene.queue(REPLY)
+    scene.site.trouble.markup_gone = "send_button"
     with pytest.raises(SiteChanged, match="messaging_compose_bar_send_button"):
-        desk.later(0)
-    assert (desk.reply().status, desk.reply().attempts) == ("pending", 0)
+        scene.later(0)
+    assert (scene.reply().status, scene.reply().attempts) == ("pending", 0)
 
 
-def test_a_forgotten_hash_is_learned_anew_and_the_reply_goes_out(desk: Desk) -> None:
-    desk.queue(REPLY)
-    desk.site.new_deploy()
-    assert desk.later(0).status == "sent"
-    assert desk.posted() == [REPLY]
+def test_a_forgotten_hash_is_learned_anew_and_the_reply_goes_out(scene: Scene) -> None:
+    scene.queue(REPLY)
+    scene.site.new_deploy()
+    assert scene.later(0).status == "sent"
+    assert scene.posted() == [REPLY]
 
 
 def test_a_composer_that_vanishes_while_typing_gives_no_word_away(
-    desk: Desk, browser: Browser, caplog: pytest.LogCaptureFixture
+    scene: Scene, browser: Browser, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    desk.queue(f"{CANARY}\nand more of the {CANARY}")
+    scene.queue(f"{CANARY}\nand more of the {CANARY}")
     real = browser.tab.type_text  # the session's own page; the wrapper goes with it
 
     def vanishing(selector: str, text: str) -> None:
@@ -325,18 +327,18 @@ def test_a_composer_that_vanishes_while_typing_gives_no_word_away(
         real(selector, text)
 
     browser.tab.type_text = vanishing  # type: ignore[method-assign]
-    desk.later(0)
-    said = [str(desk.reply().last_error), caplog.text]
-    assert (desk.reply().status, desk.reply().attempts) == ("pending", 1)
+    scene.later(0)
+    said = [str(scene.reply().last_error), caplog.text]
+    assert (scene.reply().status, scene.reply().attempts) == ("pending", 1)
     assert CANARY not in "\n".join(said)
 
 
 def test_a_browser_that_dies_behind_a_swallowed_press_is_settled_by_reading(
-    desk: Desk, browser: Browser, monkeypatch: pytest.MonkeyPatch
+    scene: Scene, browser: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    desk.queue(REPLY)
-    desk.site.trouble.send = "swallow"
-    press = desk.airbnb.press_send
+    scene.queue(REPLY)
+    scene.site.trouble.send = "swallow"
+    press = scene.airbnb.press_send
 
     def dying() -> PressOutcome:
         outcome = press()
@@ -344,10 +346,10 @@ def test_a_browser_that_dies_behind_a_swallowed_press_is_settled_by_reading(
         return outcome
 
     with monkeypatch.context() as patch:
-        patch.setattr(desk.airbnb, "press_send", dying)
+        patch.setattr(scene.airbnb, "press_send", dying)
         with pytest.raises(SiteUnavailable):
-            desk.later(0)
-    assert (desk.reply().status, desk.reply().presses) == ("uncertain", 1)
-    desk.site.trouble.send = None
-    assert desk.later(16).status == "uncertain"
-    assert desk.posted() == []
+            scene.later(0)
+    assert (scene.reply().status, scene.reply().presses) == ("uncertain", 1)
+    scene.site.trouble.send = None
+    assert scene.later(16).status == "uncertain"
+    assert scene.posted() == []

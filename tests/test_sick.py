@@ -520,7 +520,7 @@ def test_two_guests_who_have_left_do_not_shut_the_site(
     inn.queued()
     if not others_wait:
         for thread in inn.healthy[1:]:
-            inn.storage.desk.cancel_reply(inn.reply(thread).id, inn.clock())
+            inn.storage.verbs.cancel_reply(inn.reply(thread).id, inn.clock())
     leave(inn, inn.sick, inn.healthy[0])
     for _ in range(60):
         inn.send(15)
@@ -767,7 +767,7 @@ def test_what_cannot_be_settled_keeps_nobody_waiting(inn: Inn) -> None:
     inn.site.trouble.send = "swallow"
     unsettled = [inn.sick, *inn.healthy[:3]]
     for thread in inn.healthy[3:]:
-        inn.storage.desk.cancel_reply(inn.reply(thread).id, inn.clock())
+        inn.storage.verbs.cancel_reply(inn.reply(thread).id, inn.clock())
     inn.send()
     inn.site.clear_trouble()
     for thread in unsettled:

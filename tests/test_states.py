@@ -29,7 +29,7 @@ R, T = ReplyStatus, TurnStatus
 
 def test_who_has_read_an_older_revision_has_lost(storage: Storage) -> None:
     shown = reply_to(storage)
-    storage.desk.cancel_reply(shown.id, NOW)
+    storage.verbs.cancel_reply(shown.id, NOW)
     with storage.db.transaction() as tx:
         assert move_reply(tx, shown, R.PROCESSING, By.AIRBOT, None, NOW) is None
     found = storage.outbox.get(shown.id)

@@ -39,7 +39,7 @@ from threading import Event
 from typing import Any
 
 import pytest
-from fakes import Desk
+from fakes import Scene
 
 from airbot.airbnb import Airbnb
 from airbot.airbnb import composer
@@ -186,36 +186,36 @@ class Scene:
     """One reply on its way, and the trouble that it meets."""
 
     def __init__(
-        self, desk: Desk, browser: Browser, patch: pytest.MonkeyPatch, gate: Event
+        self, scene: Scene, browser: Browser, patch: pytest.MonkeyPatch, gate: Event
     ) -> None:
-        self.desk, self.browser, self.patch, self.gate = desk, browser, patch, gate
-        self.site = desk.site
+        self.scene, self.browser, self.patch, self.gate = scene, browser, patch, gate
+        self.site = scene.site
         self.patience = (verbs.PAGE_TIMEOUT_S, verbs.JOB_DEADLINE_S)
-        self.run_job = Gate(desk.storage, KeptOpen(), desk.clock).run
+        self.run_job = Gate(scene.storage, KeptOpen(), scene.clock).run
 
     def send(self) -> None:
-        self.run_job("send", self.desk.sender.run)
+        self.run_job("send", self.scene.sender.run)
 
     def is_so(self) -> End:
-        reply = self.desk.reply()
+        reply = self.scene.reply()
         counted = reply.status == "pending" and reply.attempts > reply.presses
         status = "counted" if counted else str(reply.status)
         return status, reply.presses, len(self.site.posted())
 
     def session(self) -> str:
-        return self.desk.storage.session.get().state
+        return self.scene.storage.session.get().state
 
     def over(self) -> None:
         """The trouble ends; a person was at Airbnb."""
         self.site.clear_trouble()
-        self.site.hide(self.desk.thread, hidden=False)
+        self.site.hide(self.scene.thread, hidden=False)
         self.gate.set()
         page_s, job_s = self.patience
         self.patch.setattr(verbs, "PAGE_TIMEOUT_S", page_s)
         self.patch.setattr(verbs, "JOB_DEADLINE_S", job_s)
-        ok, now = SessionState.OK, self.desk.clock()
-        self.desk.storage.session.set_state(ok, "a person was there", now)
-        self.desk.storage.session.end_waits()
+        ok, now = SessionState.OK, self.scene.clock()
+        self.scene.storage.session.set_state(ok, "a person was there", now)
+        self.scene.storage.session.end_waits()
 
     # Troubles
 
@@ -256,7 +256,7 @@ class Scene:
     def _slow_there(self) -> None:
         self.patch.setattr(verbs, "PAGE_TIMEOUT_S", 0.5)
         self.site.add_thread("Noor")  # the page can be loaded there
-        self.site.thread_trouble(self.desk.thread, hang=True)
+        self.site.thread_trouble(self.scene.thread, hang=True)
 
     def _page_hangs(self) -> None:
         self._hurry()
@@ -287,13 +287,13 @@ class Scene:
         self.site.trouble.held_back = HeldBack(1)
 
     def _errors_there(self) -> None:
-        self.site.thread_trouble(self.desk.thread, api_errors="data")
+        self.site.thread_trouble(self.scene.thread, api_errors="data")
 
     def _errors_everywhere(self) -> None:
         self.site.trouble.api_errors = "data"
 
     def _hidden(self) -> None:
-        self.site.hide(self.desk.thread)
+        self.site.hide(self.scene.thread)
 
     def _half_an_emoji(self) -> None:
         def cut(body: Any) -> None:
@@ -344,13 +344,13 @@ class Scene:
         raise AttributeError(name)
 
     def _host_text(self) -> None:
-        self.desk.host()
+        self.scene.host()
 
     def _scheduled_text(self) -> None:
-        self.site.scheduled_writes(self.desk.thread, "Checkout is at 11 tomorrow.")
+        self.site.scheduled_writes(self.scene.thread, "Checkout is at 11 tomorrow.")
 
     def _guest_text(self) -> None:
-        self.desk.guest("And breakfast?")
+        self.scene.guest("And breakfast?")
 
     # Stages
 
@@ -372,7 +372,7 @@ class Scene:
         self.patch.setattr(verbs, "JOB_DEADLINE_S", 1.0)
 
     def _before(self, verb: str, strike: Strike, call: int = 1) -> None:
-        real, calls = getattr(self.desk.airbnb, verb), []
+        real, calls = getattr(self.scene.airbnb, verb), []
 
         def struck(*values: Any, **named: Any) -> object:
             calls.append(verb)
@@ -380,17 +380,17 @@ class Scene:
                 strike()
             return real(*values, **named)
 
-        self.patch.setattr(self.desk.airbnb, verb, struck)
+        self.patch.setattr(self.scene.airbnb, verb, struck)
 
     def _after(self, verb: str, strike: Strike) -> None:
-        real = getattr(self.desk.airbnb, verb)
+        real = getattr(self.scene.airbnb, verb)
 
         def struck(*values: Any, **named: Any) -> object:
             done = real(*values, **named)
             strike()
             return done
 
-        self.patch.setattr(self.desk.airbnb, verb, struck)
+        self.patch.setattr(self.scene.airbnb, verb, struck)
 
     def _mid_type(self, strike: Strike) -> None:
         real = Tab.type_text
@@ -422,8 +422,8 @@ def scene(
     monkeypatch.setattr(composer, "COMPOSER_TIMEOUT_S", 0.4)
     monkeypatch.setattr(verbs, "ANSWER_TIMEOUT_S", 0.4)
     site.poll_s = 60
-    desk = Desk(site, airbnb, storage, make_config())
-    yield Scene(desk, browser, monkeypatch, Event())
+    scene = Scene(site, airbnb, storage, make_config())
+    yield Scene(scene, browser, monkeypatch, Event())
     monkeypatch.undo()
     if browser._context is not None:
         browser._context.set_default_timeout(life.ACTION_TIMEOUT_MS)
@@ -437,12 +437,12 @@ def scene(
 def test_a_trouble_at_a_stage_has_its_end_state(
     scene: Scene, trouble: str, stage: str, end: End, session: str, later: End
 ) -> None:
-    scene.desk.queue(REPLY)
+    scene.scene.queue(REPLY)
     if stage == SETTLING:
         scene.site.trouble.send, scene.site.trouble.send_times = "swallow", 1
         scene.send()
         assert scene.is_so() == LOOKS_ABSENT
-        scene.desk.clock.advance(WAIT_S)
+        scene.scene.clock.advance(WAIT_S)
     if stage != PRESS or not scene.arrange(trouble):
         scene.at(stage, lambda: scene.strike(trouble))
     scene.send()
@@ -450,7 +450,7 @@ def test_a_trouble_at_a_stage_has_its_end_state(
 
     scene.over()
     for _ in range(2):
-        scene.desk.clock.advance(WAIT_S)
+        scene.scene.clock.advance(WAIT_S)
         scene.send()
     assert scene.is_so() == later
     assert scene.session() == OK

@@ -631,7 +631,7 @@ def test_a_signed_call_that_was_one_too_many_may_come_again(secured: Api) -> Non
     outbox = secured.storage.outbox
     ids = [outbox.enqueue_without_turn(f"T{n}", "x", "AI", NOW).id for n in range(20)]
     assert sign(secured).status_code == 503
-    secured.storage.desk.cancel_reply(ids[0], NOW)
+    secured.storage.verbs.cancel_reply(ids[0], NOW)
     assert sign(secured).status_code == 200
 
 

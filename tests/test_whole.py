@@ -10,8 +10,8 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-from fakes import Desk
 from fakes import FakeAirbnb
+from fakes import Scene
 from hypothesis import given
 from hypothesis import strategies as st
 from test_policy import NOW
@@ -200,47 +200,47 @@ def test_two_looks_an_hour_apart_must_show_the_same(
 
 
 @pytest.fixture
-def desk(
+def scene(
     site: AirbnbSite, storage: Storage, make_config: Callable[..., Config]
-) -> Desk:
+) -> Scene:
     """A guest who was answered, and all of that was read."""
-    desk = Desk(site, FakeAirbnb(site), storage, make_config())
+    scene = Scene(site, FakeAirbnb(site), storage, make_config())
     for hours, write in ((3, site.guest_writes), (2, site.host_writes)):
-        write(desk.thread, "Hello!", at=desk.clock() - timedelta(hours=hours))
-    desk.syncer.run()
-    return desk
+        write(scene.thread, "Hello!", at=scene.clock() - timedelta(hours=hours))
+    scene.syncer.run()
+    return scene
 
 
-def read(desk: Desk, seconds: float = CYCLE_S, times: int = 1) -> list[str]:
+def read(scene: Scene, seconds: float = CYCLE_S, times: int = 1) -> list[str]:
     """So many cycles; what was asked of the site."""
-    desk.airbnb.calls.clear()
+    scene.airbnb.calls.clear()
     for _ in range(times):
-        desk.clock.advance(seconds)
-        desk.syncer.run()
-    return list(desk.airbnb.calls)
+        scene.clock.advance(seconds)
+        scene.syncer.run()
+    return list(scene.airbnb.calls)
 
 
-def lags(desk: Desk, held: HeldBack | None) -> None:
-    desk.site.thread_trouble(desk.thread, held_back=held)
+def lags(scene: Scene, held: HeldBack | None) -> None:
+    scene.site.thread_trouble(scene.thread, held_back=held)
 
 
-def row(desk: Desk) -> dict[str, str | None]:
+def row(scene: Scene) -> dict[str, str | None]:
     sql = "SELECT * FROM threads WHERE id = :id"
-    found = desk.storage.db.read_one(sql, {"id": desk.thread.id})
+    found = scene.storage.db.read_one(sql, {"id": scene.thread.id})
     assert found is not None
     return dict(found)
 
 
-def stored(desk: Desk) -> list[str | None]:
-    rows = desk.storage.db.read(
+def stored(scene: Scene) -> list[str | None]:
+    rows = scene.storage.db.read(
         "SELECT body FROM messages WHERE thread_id = :id ORDER BY position",
-        {"id": desk.thread.id},
+        {"id": scene.thread.id},
     )
     return [row["body"] for row in rows]
 
 
-def turns(desk: Desk) -> list[str]:
-    rows = desk.storage.db.read("SELECT status FROM turns ORDER BY rowid")
+def turns(scene: Scene) -> list[str]:
+    rows = scene.storage.db.read("SELECT status FROM turns ORDER BY rowid")
     return [row["status"] for row in rows]
 
 
@@ -261,171 +261,171 @@ def lag(kind: str) -> HeldBack:
 
 
 @each_lag
-def test_the_guest_is_read_when_the_lag_ends(desk: Desk, kind: str) -> None:
-    mark = row(desk)["seen_mark"]
-    lags(desk, lag(kind))
-    desk.guest()
-    read(desk, times=5)
-    assert (turns(desk), row(desk)["seen_mark"]) == ([], mark)
-    assert stored(desk) == ["Hello!", "Hello!", "Is parking free?"]
-    lags(desk, None)
-    read(desk)
-    assert (turns(desk), row(desk)["trouble"]) == (["new"], None)
-    assert desk.texts_of_turn() == ["Is parking free?"]
-    assert "ask_thread" not in read(desk)
+def test_the_guest_is_read_when_the_lag_ends(scene: Scene, kind: str) -> None:
+    mark = row(scene)["seen_mark"]
+    lags(scene, lag(kind))
+    scene.guest()
+    read(scene, times=5)
+    assert (turns(scene), row(scene)["seen_mark"]) == ([], mark)
+    assert stored(scene) == ["Hello!", "Hello!", "Is parking free?"]
+    lags(scene, None)
+    read(scene)
+    assert (turns(scene), row(scene)["trouble"]) == (["new"], None)
+    assert scene.texts_of_turn() == ["Is parking free?"]
+    assert "ask_thread" not in read(scene)
 
 
-def test_one_empty_answer_costs_one_cycle(desk: Desk) -> None:
-    lags(desk, HeldBack(times=1))
-    desk.guest()
-    read(desk)
-    assert turns(desk) == []
-    read(desk)
-    assert turns(desk) == ["new"]
+def test_one_empty_answer_costs_one_cycle(scene: Scene) -> None:
+    lags(scene, HeldBack(times=1))
+    scene.guest()
+    read(scene)
+    assert turns(scene) == []
+    read(scene)
+    assert turns(scene) == ["new"]
 
 
-def test_of_a_new_guest_too(desk: Desk) -> None:
-    desk.thread = desk.site.add_thread("Kenji")
-    lags(desk, HeldBack())
-    desk.guest()
-    read(desk)
-    assert (turns(desk), stored(desk)) == ([], ["Is parking free?"])
-    lags(desk, None)
-    read(desk)
-    assert turns(desk) == ["new"]
+def test_of_a_new_guest_too(scene: Scene) -> None:
+    scene.thread = scene.site.add_thread("Kenji")
+    lags(scene, HeldBack())
+    scene.guest()
+    read(scene)
+    assert (turns(scene), stored(scene)) == ([], ["Is parking free?"])
+    lags(scene, None)
+    read(scene)
+    assert turns(scene) == ["new"]
 
 
 @each_lag
-def test_a_turn_that_is_asked_stands_still_meanwhile(desk: Desk, kind: str) -> None:
-    desk.guest()
-    read(desk)
-    turn = desk.turn()
-    lags(desk, lag(kind))
-    desk.guest("And breakfast?")
-    read(desk, times=3)
-    assert (desk.turn().id, desk.turn().status) == (turn.id, turn.status)
-    lags(desk, None)
-    read(desk)
-    assert desk.texts_of_turn() == ["Is parking free?", "And breakfast?"]
+def test_a_turn_that_is_asked_stands_still_meanwhile(scene: Scene, kind: str) -> None:
+    scene.guest()
+    read(scene)
+    turn = scene.turn()
+    lags(scene, lag(kind))
+    scene.guest("And breakfast?")
+    read(scene, times=3)
+    assert (scene.turn().id, scene.turn().status) == (turn.id, turn.status)
+    lags(scene, None)
+    read(scene)
+    assert scene.texts_of_turn() == ["Is parking free?", "And breakfast?"]
 
 
-def test_a_host_who_answered_is_seen_when_the_lag_ends(desk: Desk) -> None:
-    desk.guest()
-    read(desk)
-    desk.host()
-    lags(desk, HeldBack(of="host"))
-    read(desk, times=3)
-    assert turns(desk) == ["new"]
-    lags(desk, None)
-    read(desk)
-    assert turns(desk) == ["taken_over"]
+def test_a_host_who_answered_is_seen_when_the_lag_ends(scene: Scene) -> None:
+    scene.guest()
+    read(scene)
+    scene.host()
+    lags(scene, HeldBack(of="host"))
+    read(scene, times=3)
+    assert turns(scene) == ["new"]
+    lags(scene, None)
+    read(scene)
+    assert turns(scene) == ["taken_over"]
 
 
-def test_a_host_text_that_was_read_stays_above_a_newer_guest_text(desk: Desk) -> None:
-    lags(desk, HeldBack(of="host"))
-    desk.guest()
-    read(desk)
-    texts = desk.site.messages(desk.thread)
+def test_a_host_text_that_was_read_stays_above_a_newer_guest_text(scene: Scene) -> None:
+    lags(scene, HeldBack(of="host"))
+    scene.guest()
+    read(scene)
+    texts = scene.site.messages(scene.thread)
     sent = [f"{text.account.name}: {text.text}" for text in texts]
     assert sent[1:] == ["Nora: Hello!", "Maya: Is parking free?"]
-    assert stored(desk) == [text.text for text in texts]
-    assert desk.texts_of_turn() == ["Is parking free?"]
+    assert stored(scene) == [text.text for text in texts]
+    assert scene.texts_of_turn() == ["Is parking free?"]
 
 
 def test_what_the_row_shows_stays_below_a_host_text_that_is_read_later(
-    desk: Desk,
+    scene: Scene,
 ) -> None:
-    desk.host("I look into it.")
-    desk.guest("Thanks! And parking?")
-    lags(desk, HeldBack(2))
-    read(desk)
-    lags(desk, HeldBack(1))
-    read(desk)
-    assert stored(desk)[2:] == ["I look into it.", "Thanks! And parking?"]
-    lags(desk, None)
-    read(desk)
-    assert desk.texts_of_turn() == ["Thanks! And parking?"]
+    scene.host("I look into it.")
+    scene.guest("Thanks! And parking?")
+    lags(scene, HeldBack(2))
+    read(scene)
+    lags(scene, HeldBack(1))
+    read(scene)
+    assert stored(scene)[2:] == ["I look into it.", "Thanks! And parking?"]
+    lags(scene, None)
+    read(scene)
+    assert scene.texts_of_turn() == ["Thanks! And parking?"]
 
 
-def test_a_missing_one_in_the_middle_keeps_its_place(desk: Desk) -> None:
-    desk.guest()
-    desk.host()
-    read(desk)
-    before = stored(desk)
-    lags(desk, HeldBack(1, "middle"))
-    desk.guest("And breakfast?")
-    read(desk)
-    assert stored(desk) == [*before, "And breakfast?"]
-    assert desk.texts_of_turn() == ["And breakfast?"]
+def test_a_missing_one_in_the_middle_keeps_its_place(scene: Scene) -> None:
+    scene.guest()
+    scene.host()
+    read(scene)
+    before = stored(scene)
+    lags(scene, HeldBack(1, "middle"))
+    scene.guest("And breakfast?")
+    read(scene)
+    assert stored(scene) == [*before, "And breakfast?"]
+    assert scene.texts_of_turn() == ["And breakfast?"]
 
 
-def test_an_unsent_text_is_no_lag(desk: Desk) -> None:
-    desk.guest()
-    read(desk)
-    desk.site.unsend(desk.site.messages(desk.thread)[-1])
-    read(desk)
-    assert (turns(desk), row(desk)["trouble"]) == (["superseded"], None)
+def test_an_unsent_text_is_no_lag(scene: Scene) -> None:
+    scene.guest()
+    read(scene)
+    scene.site.unsend(scene.site.messages(scene.thread)[-1])
+    read(scene)
+    assert (turns(scene), row(scene)["trouble"]) == (["superseded"], None)
 
 
 # Read again, and said
 
 
 def test_it_is_said_after_the_third_time_once(
-    desk: Desk, caplog: pytest.LogCaptureFixture
+    scene: Scene, caplog: pytest.LogCaptureFixture
 ) -> None:
-    lags(desk, HeldBack(1))
-    desk.guest()
-    read(desk, times=2)
+    lags(scene, HeldBack(1))
+    scene.guest()
+    read(scene, times=2)
     assert "times in a row" not in caplog.text
-    read(desk, times=8)
+    read(scene, times=8)
     assert caplog.text.count("3 times in a row; it is read again") == 1
-    assert desk.thread.id in caplog.text and "parking" not in caplog.text
-    assert desk.syncer.run().troubled == 1
+    assert scene.thread.id in caplog.text and "parking" not in caplog.text
+    assert scene.syncer.run().troubled == 1
 
 
-def test_it_is_read_at_every_cycle_and_then_ever_more_slowly(desk: Desk) -> None:
-    lags(desk, HeldBack(1))
-    desk.guest()
-    assert read(desk, times=20).count("ask_thread") >= 20
-    assert read(desk, times=20).count("ask_thread") <= 6
-    hour = read(desk, times=round(3600 / CYCLE_S)).count("ask_thread")
+def test_it_is_read_at_every_cycle_and_then_ever_more_slowly(scene: Scene) -> None:
+    lags(scene, HeldBack(1))
+    scene.guest()
+    assert read(scene, times=20).count("ask_thread") >= 20
+    assert read(scene, times=20).count("ask_thread") <= 6
+    hour = read(scene, times=round(3600 / CYCLE_S)).count("ask_thread")
     assert 4 <= hour <= 7  # a look of its own among them
 
 
-def test_a_new_row_is_read_at_once(desk: Desk) -> None:
-    lags(desk, HeldBack(1))
-    desk.guest()
-    read(desk, times=30)
-    lags(desk, None)
-    desk.guest("Hello?")
-    read(desk, 1)
-    assert desk.texts_of_turn() == ["Is parking free?", "Hello?"]
+def test_a_new_row_is_read_at_once(scene: Scene) -> None:
+    lags(scene, HeldBack(1))
+    scene.guest()
+    read(scene, times=30)
+    lags(scene, None)
+    scene.guest("Hello?")
+    read(scene, 1)
+    assert scene.texts_of_turn() == ["Is parking free?", "Hello?"]
 
 
-def test_deep_in_the_list_it_is_read_again_at_every_cycle(desk: Desk) -> None:
-    lags(desk, HeldBack(1))
-    desk.guest()
-    read(desk)
-    desk.site.trouble.page_size, desk.site.trouble.priority_rows = 3, 0
+def test_deep_in_the_list_it_is_read_again_at_every_cycle(scene: Scene) -> None:
+    lags(scene, HeldBack(1))
+    scene.guest()
+    read(scene)
+    scene.site.trouble.page_size, scene.site.trouble.priority_rows = 3, 0
     for number in range(9):
-        desk.site.guest_writes(desk.site.add_thread(f"Guest {number}"), "Hello")
-    read(desk)
-    assert desk.site.world.inbox()[-1] is desk.thread
-    assert read(desk) == ["ask_inbox", "ask_thread"]
-    lags(desk, None)
-    read(desk)
-    assert desk.turn().status == "new"
+        scene.site.guest_writes(scene.site.add_thread(f"Guest {number}"), "Hello")
+    read(scene)
+    assert scene.site.world.inbox()[-1] is scene.thread
+    assert read(scene) == ["ask_inbox", "ask_thread"]
+    lags(scene, None)
+    read(scene)
+    assert scene.turn().status == "new"
 
 
-def test_what_only_send_has_seen_is_read_again_too(desk: Desk) -> None:
-    desk.queue(REPLY)
-    lags(desk, HeldBack(1))
-    desk.later(0)
-    assert row(desk)["trouble"] is not None
-    assert read(desk) == ["ask_inbox", "ask_thread"]
-    lags(desk, None)
-    read(desk)
-    assert row(desk)["trouble"] is None
+def test_what_only_send_has_seen_is_read_again_too(scene: Scene) -> None:
+    scene.queue(REPLY)
+    lags(scene, HeldBack(1))
+    scene.later(0)
+    assert row(scene)["trouble"] is not None
+    assert read(scene) == ["ask_inbox", "ask_thread"]
+    lags(scene, None)
+    read(scene)
+    assert row(scene)["trouble"] is None
 
 
 # The way out
@@ -434,115 +434,117 @@ def test_what_only_send_has_seen_is_read_again_too(desk: Desk) -> None:
 TWO_LOOKS = round((3600 + 2 * 900) / CYCLE_S)  # cycles: an hour, and what they rest
 
 
-def given_up(desk: Desk) -> list[str]:
+def given_up(scene: Scene) -> list[str]:
     """Read for more than an hour, while the newest message is not shown."""
-    lags(desk, HeldBack(1))
-    desk.guest()
-    return read(desk, times=TWO_LOOKS)
+    lags(scene, HeldBack(1))
+    scene.guest()
+    return read(scene, times=TWO_LOOKS)
 
 
-def test_two_looks_an_hour_apart_that_agree_end_it(desk: Desk) -> None:
-    lags(desk, HeldBack(1))
-    desk.guest()
-    assert read(desk, times=60).count("open_inbox") == 1
-    assert row(desk)["trouble"] is not None
-    assert read(desk, times=TWO_LOOKS - 60).count("open_inbox") == 1
-    assert row(desk)["trouble"] is None
-    assert turns(desk) == []
-    assert desk.storage.db.read("SELECT 1 FROM messages WHERE note = 'vanished'")
-    assert "ask_thread" not in read(desk)
+def test_two_looks_an_hour_apart_that_agree_end_it(scene: Scene) -> None:
+    lags(scene, HeldBack(1))
+    scene.guest()
+    assert read(scene, times=60).count("open_inbox") == 1
+    assert row(scene)["trouble"] is not None
+    assert read(scene, times=TWO_LOOKS - 60).count("open_inbox") == 1
+    assert row(scene)["trouble"] is None
+    assert turns(scene) == []
+    assert scene.storage.db.read("SELECT 1 FROM messages WHERE note = 'vanished'")
+    assert "ask_thread" not in read(scene)
 
 
-def test_looks_that_differ_do_not_end_it(desk: Desk) -> None:
-    lags(desk, HeldBack(1))
-    desk.guest()
+def test_looks_that_differ_do_not_end_it(scene: Scene) -> None:
+    lags(scene, HeldBack(1))
+    scene.guest()
     for number in range(12):
-        desk.guest(f"Hello? {number}")
-        read(desk, 900)
-    assert row(desk)["trouble"] is not None
-    assert turns(desk) == []
+        scene.guest(f"Hello? {number}")
+        read(scene, 900)
+    assert row(scene)["trouble"] is not None
+    assert turns(scene) == []
 
 
-def test_what_vanished_counts_again_when_it_is_back(desk: Desk) -> None:
-    assert given_up(desk).count("open_inbox") == 2
-    lags(desk, None)
-    desk.guest("Hello?")
-    read(desk)
-    assert desk.texts_of_turn() == ["Is parking free?", "Hello?"]
+def test_what_vanished_counts_again_when_it_is_back(scene: Scene) -> None:
+    assert given_up(scene).count("open_inbox") == 2
+    lags(scene, None)
+    scene.guest("Hello?")
+    read(scene)
+    assert scene.texts_of_turn() == ["Is parking free?", "Hello?"]
 
 
 def test_a_text_that_was_asked_and_vanished_is_asked_again_when_it_is_back(
-    desk: Desk,
+    scene: Scene,
 ) -> None:
-    desk.guest()
-    read(desk)
-    lags(desk, HeldBack(1))
-    desk.site.edit(desk.site.messages(desk.thread)[-1], "Is parking free, please?")
-    read(desk, times=TWO_LOOKS)
-    assert turns(desk) == ["superseded"]
-    lags(desk, None)
-    desk.site.edit(desk.site.messages(desk.thread)[-1], "Is parking free?")
-    read(desk)
-    assert turns(desk) == ["superseded", "new"]
+    scene.guest()
+    read(scene)
+    lags(scene, HeldBack(1))
+    scene.site.edit(scene.site.messages(scene.thread)[-1], "Is parking free, please?")
+    read(scene, times=TWO_LOOKS)
+    assert turns(scene) == ["superseded"]
+    lags(scene, None)
+    scene.site.edit(scene.site.messages(scene.thread)[-1], "Is parking free?")
+    read(scene)
+    assert turns(scene) == ["superseded", "new"]
 
 
-def test_what_vanished_after_our_answer_is_not_asked_again(desk: Desk) -> None:
-    desk.queue(REPLY)
-    assert desk.later(0).status == "sent"
-    lags(desk, HeldBack(of="guest"))
-    desk.host("One more thing: the gate is blue.")
-    read(desk, times=100)
-    lags(desk, None)
-    desk.host("And the key is below the mat.")
-    read(desk)
-    assert turns(desk) == ["answered"]
+def test_what_vanished_after_our_answer_is_not_asked_again(scene: Scene) -> None:
+    scene.queue(REPLY)
+    assert scene.later(0).status == "sent"
+    lags(scene, HeldBack(of="guest"))
+    scene.host("One more thing: the gate is blue.")
+    read(scene, times=100)
+    lags(scene, None)
+    scene.host("And the key is below the mat.")
+    read(scene)
+    assert turns(scene) == ["answered"]
 
 
-def test_an_odd_message_that_may_be_an_answer_is_never_given_up_on(desk: Desk) -> None:
-    desk.guest()
+def test_an_odd_message_that_may_be_an_answer_is_never_given_up_on(
+    scene: Scene,
+) -> None:
+    scene.guest()
 
     def add(data: dict[str, dict[str, dict[str, dict[str, list[object]]]]]) -> None:
         data["data"]["threadData"]["messageData"]["messages"].append(None)
 
-    desk.site.odd("thread", add)
-    read(desk, times=200)
-    assert turns(desk) == []
-    assert "its newest message is not understood" in (row(desk)["trouble"] or "")
-    desk.site.clear_trouble()
-    read(desk, 900)
-    assert turns(desk) == ["new"]
+    scene.site.odd("thread", add)
+    read(scene, times=200)
+    assert turns(scene) == []
+    assert "its newest message is not understood" in (row(scene)["trouble"] or "")
+    scene.site.clear_trouble()
+    read(scene, 900)
+    assert turns(scene) == ["new"]
 
 
 # More than Airbnb's page asks for
 
 
-def many(desk: Desk, texts: int) -> None:
-    desk.thread = desk.site.add_thread("Kenji")
+def many(scene: Scene, texts: int) -> None:
+    scene.thread = scene.site.add_thread("Kenji")
     for number in range(texts):
-        at = desk.clock() - timedelta(seconds=texts - number)
-        desk.site.guest_writes(desk.thread, f"Question {number}", at=at)
+        at = scene.clock() - timedelta(seconds=texts - number)
+        scene.site.guest_writes(scene.thread, f"Question {number}", at=at)
 
 
-def test_more_than_fifty_texts_are_asked_for_once_more(desk: Desk) -> None:
-    many(desk, 60)
-    assert read(desk, 1).count("ask_thread") == 2
-    assert len(desk.texts_of_turn()) == 60
-    assert OUT_OF_SIGHT not in (desk.turn().reason or "")
+def test_more_than_fifty_texts_are_asked_for_once_more(scene: Scene) -> None:
+    many(scene, 60)
+    assert read(scene, 1).count("ask_thread") == 2
+    assert len(scene.texts_of_turn()) == 60
+    assert OUT_OF_SIGHT not in (scene.turn().reason or "")
 
 
-def test_what_is_out_of_sight_even_then_is_said(desk: Desk) -> None:
-    many(desk, 260)
-    assert read(desk, 1).count("ask_thread") == 2
-    assert len(desk.texts_of_turn()) == 200
-    assert desk.turn().reason == f"new guest text; {OUT_OF_SIGHT}"
+def test_what_is_out_of_sight_even_then_is_said(scene: Scene) -> None:
+    many(scene, 260)
+    assert read(scene, 1).count("ask_thread") == 2
+    assert len(scene.texts_of_turn()) == 200
+    assert scene.turn().reason == f"new guest text; {OUT_OF_SIGHT}"
 
 
-def test_an_answer_in_sight_is_enough(desk: Desk) -> None:
-    many(desk, 60)
-    desk.host()
-    desk.guest()
-    assert read(desk, 1).count("ask_thread") == 1
-    assert desk.texts_of_turn() == ["Is parking free?"]
+def test_an_answer_in_sight_is_enough(scene: Scene) -> None:
+    many(scene, 60)
+    scene.host()
+    scene.guest()
+    assert read(scene, 1).count("ask_thread") == 1
+    assert scene.texts_of_turn() == ["Is parking free?"]
 
 
 # SEND
@@ -550,85 +552,85 @@ def test_an_answer_in_sight_is_enough(desk: Desk) -> None:
 
 @each_lag
 def test_nothing_is_pressed_and_the_reply_goes_on_when_the_lag_ends(
-    desk: Desk, kind: str
+    scene: Scene, kind: str
 ) -> None:
-    desk.queue(REPLY)
-    lags(desk, lag(kind))
+    scene.queue(REPLY)
+    lags(scene, lag(kind))
     for _ in range(10):
-        reply = desk.later(16)
-    assert (reply.status, reply.attempts, desk.posted()) == ("pending", 0, [])
-    assert reply.last_error and reply.last_error == row(desk)["trouble"]
-    lags(desk, None)
-    assert desk.later(16).status == "sent"
-    assert desk.posted() == [REPLY]
+        reply = scene.later(16)
+    assert (reply.status, reply.attempts, scene.posted()) == ("pending", 0, [])
+    assert reply.last_error and reply.last_error == row(scene)["trouble"]
+    lags(scene, None)
+    assert scene.later(16).status == "sent"
+    assert scene.posted() == [REPLY]
 
 
-def test_airbot_never_talks_over_a_host_whose_answer_is_held_back(desk: Desk) -> None:
-    desk.queue(REPLY)
-    desk.host()
-    lags(desk, HeldBack(of="host"))
+def test_airbot_never_talks_over_a_host_whose_answer_is_held_back(scene: Scene) -> None:
+    scene.queue(REPLY)
+    scene.host()
+    lags(scene, HeldBack(of="host"))
     for _ in range(10):
-        reply = desk.later(16)
+        reply = scene.later(16)
     assert (reply.status, reply.attempts) == ("pending", 0)
-    lags(desk, None)
-    assert desk.later(16).status == "cancelled"
-    assert desk.posted() == []
+    lags(scene, None)
+    assert scene.later(16).status == "cancelled"
+    assert scene.posted() == []
 
 
-def test_also_when_it_is_held_back_from_the_second_look_on(desk: Desk) -> None:
-    desk.queue(REPLY)
+def test_also_when_it_is_held_back_from_the_second_look_on(scene: Scene) -> None:
+    scene.queue(REPLY)
 
     def answer() -> None:
-        desk.host()
-        lags(desk, HeldBack(of="host"))
+        scene.host()
+        lags(scene, HeldBack(of="host"))
 
-    desk.airbnb.before("type_reply", answer)
-    assert desk.later(0).status == "pending"
-    assert desk.airbnb.composer == ""
-    lags(desk, None)
-    assert desk.later(16).status == "cancelled"
-    assert desk.posted() == []
+    scene.airbnb.before("type_reply", answer)
+    assert scene.later(0).status == "pending"
+    assert scene.airbnb.composer == ""
+    lags(scene, None)
+    assert scene.later(16).status == "cancelled"
+    assert scene.posted() == []
 
 
 def test_a_reply_behind_a_long_lag_is_tried_as_slowly_as_that_is_read(
-    desk: Desk,
+    scene: Scene,
 ) -> None:
-    desk.queue(REPLY)
-    lags(desk, HeldBack(1))
+    scene.queue(REPLY)
+    lags(scene, HeldBack(1))
     for _ in range(30):
-        desk.later(16)
-    desk.airbnb.calls.clear()
+        scene.later(16)
+    scene.airbnb.calls.clear()
     for _ in range(round(3600 / 16)):
-        desk.later(16)
-    assert desk.airbnb.calls.count("ask_thread") <= 8
-    lags(desk, None)
-    assert desk.later(900).status == "sent"
+        scene.later(16)
+    assert scene.airbnb.calls.count("ask_thread") <= 8
+    lags(scene, None)
+    assert scene.later(900).status == "sent"
 
 
 @pytest.mark.parametrize("kind", [kind for kind in LAGS if "guest" not in kind])
-def test_a_lagging_reading_proves_nothing_absent(desk: Desk, kind: str) -> None:
-    desk.queue(REPLY)
-    desk.site.trouble.send, desk.site.trouble.send_times = "swallow", 1
-    desk.airbnb.before("press_send", lambda: lags(desk, lag(kind)))
+def test_a_lagging_reading_proves_nothing_absent(scene: Scene, kind: str) -> None:
+    scene.queue(REPLY)
+    scene.site.trouble.send, scene.site.trouble.send_times = "swallow", 1
+    scene.airbnb.before("press_send", lambda: lags(scene, lag(kind)))
     for _ in range(4):
-        reply = desk.later(SETTLE_S)
+        reply = scene.later(SETTLE_S)
     assert (reply.status, reply.absent_readings) == ("uncertain", 0)
-    assert desk.airbnb.calls.count("press_send") == 1
-    lags(desk, None)
-    desk.later(SETTLE_S)
-    assert desk.later(SETTLE_S).status == "sent"
-    assert desk.posted() == [REPLY]
+    assert scene.airbnb.calls.count("press_send") == 1
+    lags(scene, None)
+    scene.later(SETTLE_S)
+    assert scene.later(SETTLE_S).status == "sent"
+    assert scene.posted() == [REPLY]
 
 
 @pytest.mark.parametrize("names", [None, "uuid", "nothing"])
 def test_a_reply_that_is_held_back_itself_is_not_pressed_twice(
-    desk: Desk, names: str | None
+    scene: Scene, names: str | None
 ) -> None:
-    desk.queue(REPLY)
-    desk.site.trouble.send_names = names
-    desk.airbnb.before("press_send", lambda: lags(desk, HeldBack(of="host")))
+    scene.queue(REPLY)
+    scene.site.trouble.send_names = names
+    scene.airbnb.before("press_send", lambda: lags(scene, HeldBack(of="host")))
     for _ in range(4):
-        assert desk.later(SETTLE_S).status == "uncertain"
-    lags(desk, None)
-    assert desk.later(SETTLE_S).status == "sent"
-    assert desk.posted() == [REPLY]
+        assert scene.later(SETTLE_S).status == "uncertain"
+    lags(scene, None)
+    assert scene.later(SETTLE_S).status == "sent"
+    assert scene.posted() == [REPLY]

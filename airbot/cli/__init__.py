@@ -158,18 +158,18 @@ def _keep_secrets() -> None:
         os.environ.pop(name, None)
 
 
-def _desk(name: str, *rooms: str) -> Callable[[argparse.Namespace], int]:
+def _on_database(name: str, *rooms: str) -> Callable[[argparse.Namespace], int]:
     """A command that looks into the database, or changes a row of it.
 
     `rooms` are those that it needs besides: imported while root can still read them.
     """
 
     def command(parsed: argparse.Namespace) -> int:
-        from airbot.cli import desk
+        from airbot.cli import commands
         from airbot.config import load_config
         from airbot.config.owner import become_owner
 
-        run: Callable[[Config, argparse.Namespace], int] = getattr(desk, name)
+        run: Callable[[Config, argparse.Namespace], int] = getattr(commands, name)
         for room in rooms:
             import_module(room)
         config = load_config(parsed.config)
@@ -208,15 +208,15 @@ def _demo(parsed: argparse.Namespace) -> int:
 
 COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "run": _run,
-    "status": _desk("status"),
-    "messages": _desk("messages"),
-    "messages retry": _desk("messages_retry"),
-    "messages done": _desk("messages_done", "airbot.airbnb"),
-    "outbox": _desk("outbox"),
-    "outbox retry": _desk("outbox_retry"),
-    "outbox cancel": _desk("outbox_cancel"),
-    "outbox resolve": _desk("outbox_resolve"),
-    "backup": _desk("backup"),
+    "status": _on_database("status"),
+    "messages": _on_database("messages"),
+    "messages retry": _on_database("messages_retry"),
+    "messages done": _on_database("messages_done", "airbot.airbnb"),
+    "outbox": _on_database("outbox"),
+    "outbox retry": _on_database("outbox_retry"),
+    "outbox cancel": _on_database("outbox_cancel"),
+    "outbox resolve": _on_database("outbox_resolve"),
+    "backup": _on_database("backup"),
     "reconnect": _reconnect,
     "install-browser": _install_browser,
     "demo": _demo,

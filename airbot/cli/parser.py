@@ -45,7 +45,7 @@ def make_parser() -> argparse.ArgumentParser:
         action="store_true",
         help="reconnect.host is no loopback address, but TLS is before it",
     )
-    _add_desk(commands)
+    _add_on_database(commands)
     backup = _command(commands, "backup", "copy the database, while airbot runs")
     backup.add_argument("file", type=Path, metavar="FILE", help="replaced if it exists")
     install = _command(
@@ -78,7 +78,7 @@ def _add_demo(commands: Any) -> None:
     )
 
 
-def _add_desk(commands: Any) -> None:
+def _add_on_database(commands: Any) -> None:
     status = _command(commands, "status", "session, last cycles, what waits for you")
     _json(status)
     messages = _command(commands, "messages", "guest texts and what became of each")

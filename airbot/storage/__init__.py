@@ -10,7 +10,7 @@
     storage.runs      when airbot ran
     storage.session   how we stand with Airbnb
     storage.calls     signed calls of the AI, so that each counts once
-    storage.desk      what a person does at the command line
+    storage.verbs      what a person does at the command line
     storage.shown     what people are shown
 
     View(path)        only looks, and makes copies
@@ -35,7 +35,6 @@ from airbot.policy.rules import Rules
 from airbot.storage.ai import AIStore
 from airbot.storage.calls import Calls
 from airbot.storage.database import Database
-from airbot.storage.desk import Desk
 from airbot.storage.inbox import Inbox
 from airbot.storage.outbox import Outbox
 from airbot.storage.overview import Shown
@@ -44,6 +43,7 @@ from airbot.storage.runs import Runs
 from airbot.storage.session import SessionStore
 from airbot.storage.troubles import Troubles
 from airbot.storage.turns import Turns
+from airbot.storage.verbs import Verbs
 from airbot.storage.view import View
 
 __all__ = ["Shown", "Storage", "View"]
@@ -63,7 +63,7 @@ class Storage:
         self.ai = AIStore(self.db)
         self.runs = Runs(self.db)
         self.session = SessionStore(self.db)
-        self.desk = Desk(self.db)
+        self.verbs = Verbs(self.db)
         self.calls = Calls(self.db)
         self.shown = Shown(self.db)
 

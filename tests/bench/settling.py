@@ -14,8 +14,8 @@ from bench.running import daemon
 from bench.running import wait_for
 from bench.table import Figure
 from bench.table import figure
-from fakes import Desk
 from fakes import FakeAirbnb
+from fakes import Scene
 
 from airbot.demo import sandbox_config
 from airbot.models import Reply
@@ -49,19 +49,19 @@ def _leave_unsettled(site: AirbnbSite, folder: Path) -> None:
     """A life that died after its presses, each of which arrived."""
     config = sandbox_config(site.url, "http://127.0.0.1:1", folder)
     storage = Storage(config.storage.path)
-    desk = Desk(site, FakeAirbnb(site), storage, config)
-    rules = replace(desk.rules, per_thread_hour=ROWS, per_hour=ROWS)
+    scene = Scene(site, FakeAirbnb(site), storage, config)
+    rules = replace(scene.rules, per_thread_hour=ROWS, per_hour=ROWS)
     pressed: list[tuple[Thread, str]] = []
     for number in range(ROWS):
-        desk.thread = site.add_thread(f"Guest {number}")
-        desk.queue(f"Answer {number}")
-        reply = storage.outbox.claim_next(desk.clock(), None, rules)
+        scene.thread = site.add_thread(f"Guest {number}")
+        scene.queue(f"Answer {number}")
+        reply = storage.outbox.claim_next(scene.clock(), None, rules)
         assert isinstance(reply, Reply)
         storage.outbox.start_press(reply, datetime.now(UTC))
-        pressed.append((desk.thread, reply.message))
+        pressed.append((scene.thread, reply.message))
     for thread, message in pressed:
         site.host_writes(thread, message)
-    storage.outbox.recover(desk.clock())
+    storage.outbox.recover(scene.clock())
     storage.close()
 
 

@@ -31,7 +31,7 @@ RETRY = "you said: retry"
 DONE = "you said: nothing is to be answered"
 
 
-class Desk:
+class Verbs:
     """The verbs."""
 
     def __init__(self, db: Database) -> None:

@@ -65,7 +65,7 @@ def backup(config: Config, parsed: argparse.Namespace) -> int:
 def messages_retry(config: Config, parsed: argparse.Namespace) -> int:
     with for_a_verb(config) as storage:
         oldest = _oldest(storage, config)
-        turn = storage.desk.retry_turn(parsed.id, oldest, utcnow(), parsed.old)
+        turn = storage.verbs.retry_turn(parsed.id, oldest, utcnow(), parsed.old)
     print(f"turn {turn.short_id} will be asked again")
     return ExitCode.DONE
 
@@ -75,7 +75,7 @@ def messages_done(config: Config, parsed: argparse.Namespace) -> int:
 
     with for_a_verb(config) as storage:
         name = parsed.conversation
-        thread_id = storage.desk.done(name, thread_id_from(name), utcnow())
+        thread_id = storage.verbs.done(name, thread_id_from(name), utcnow())
     print(f"nothing waits any more in conversation {thread_id}")
     return ExitCode.DONE
 
@@ -83,7 +83,7 @@ def messages_done(config: Config, parsed: argparse.Namespace) -> int:
 def outbox_retry(config: Config, parsed: argparse.Namespace) -> int:
     with for_a_verb(config) as storage:
         return _said(
-            storage.desk.retry_reply(
+            storage.verbs.retry_reply(
                 parsed.id, _oldest(storage, config), parsed.old, utcnow()
             )
         )
@@ -91,12 +91,12 @@ def outbox_retry(config: Config, parsed: argparse.Namespace) -> int:
 
 def outbox_cancel(config: Config, parsed: argparse.Namespace) -> int:
     with for_a_verb(config) as storage:
-        return _said(storage.desk.cancel_reply(parsed.id, utcnow()))
+        return _said(storage.verbs.cancel_reply(parsed.id, utcnow()))
 
 
 def outbox_resolve(config: Config, parsed: argparse.Namespace) -> int:
     with for_a_verb(config) as storage:
-        return _said(storage.desk.resolve_reply(parsed.id, parsed.sent, utcnow()))
+        return _said(storage.verbs.resolve_reply(parsed.id, parsed.sent, utcnow()))
 
 
 def _print(parsed: argparse.Namespace, values: str, words: Iterable[str]) -> None:
