@@ -243,12 +243,12 @@ class Sender:
         What the row shows and the conversation does not hold yet is held back.
         """
         try:
-            reading = self._site.ask_thread(thread_id, fresh)
+            reading = self._site.read_thread(thread_id, fresh)
             if self._storage.readings.wants_more(reading):
-                reading = self._site.ask_thread(thread_id, fresh, more=True)
-            page = self._site.ask_inbox()
+                reading = self._site.read_thread(thread_id, fresh, more=True)
+            page = self._site.read_inbox()
         except ThreadTroubled:
-            self._site.ask_inbox()  # where that fails, too, it is the site's trouble
+            self._site.read_inbox()  # where that fails, too, it is the site's trouble
             raise
         finally:
             self._check_account()

@@ -144,7 +144,7 @@ class Syncer:
         if full or self._site.standing is None:
             page = self._site.open_inbox(self._resting_thread())
         else:
-            page = self._site.ask_inbox()
+            page = self._site.read_inbox()
         self._check_account(page.account_id)
         self._check_clock(page)
         self._close_missed(page.site_time)
@@ -152,7 +152,7 @@ class Syncer:
         for _ in range(MAX_PAGES):
             if page.next_cursor is None:
                 return
-            page = self._site.ask_inbox(page.next_cursor)
+            page = self._site.read_inbox(page.next_cursor)
             self._check_account(page.account_id)
             yield page
         raise SiteChanged("an end of the list")
@@ -257,12 +257,12 @@ class Syncer:
     def _asked(self, thread_id: str, row: Thread | None) -> Reading:
         """As the page has it; what is not whole, now and then from a new page."""
         site, readings = self._site, self._storage.readings
-        reading = site.ask_thread(thread_id)
+        reading = site.read_thread(thread_id)
         if self._wants_look(thread_id) and readings.lacking(reading, row):
             reading = site.look_anew(thread_id, self._resting_thread())
         if readings.wants_more(reading):
             fresh = reading.fresh
-            more = site.ask_thread(thread_id, fresh, more=True)
+            more = site.read_thread(thread_id, fresh, more=True)
             reading = replace(more, fresh=fresh)
         return reading
 

@@ -22,6 +22,7 @@ from fakes import Scene
 
 from airbot.addresses import is_loopback
 from airbot.airbnb import Airbnb
+from airbot.airbnb import reader
 from airbot.airbnb import site as verbs
 from airbot.browser import Browser
 from airbot.config import Config
@@ -83,8 +84,8 @@ def nothing_leaves_the_machine() -> Iterator[None]:
 def a_machine_may_stand_still() -> Iterator[None]:
     """No answer is late by itself: a test that is about time sets its own limits."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(verbs, "PAGE_TIMEOUT_S", 90.0)
-        patch.setattr(verbs, "ANSWER_TIMEOUT_S", 90.0)
+        patch.setattr(reader, "PAGE_TIMEOUT_S", 90.0)
+        patch.setattr(reader, "ANSWER_TIMEOUT_S", 90.0)
         patch.setattr(verbs, "JOB_DEADLINE_S", 200.0)
         yield
 

@@ -45,7 +45,7 @@ AFTER = (
     "browser.save_cookies",
     # SYNC
     "session.set_walk_finished",
-    "site.ask_thread",
+    "site.read_thread",
     "readings.left",
     "readings.take_in",
     "session.add_cycle",

@@ -26,9 +26,9 @@ from typing import Any
 from airbot.airbnb import pages
 from airbot.airbnb import shapes
 from airbot.airbnb.questions import checked
-from airbot.airbnb.site import MORE_MESSAGES
-from airbot.airbnb.site import about_the_conversation
-from airbot.airbnb.site import unless_the_list_works
+from airbot.airbnb.reader import MORE_MESSAGES
+from airbot.airbnb.reader import about_the_conversation
+from airbot.airbnb.reader import unless_the_list_works
 from airbot.browser import Answer
 from airbot.config import Config
 from airbot.exceptions import DialogShown
@@ -55,7 +55,7 @@ from airbot.sync import Syncer
 # The steps that are about one conversation: what fails there may be its own trouble.
 STEPS = {
     "open_thread": "open",
-    "ask_thread": "read",
+    "read_thread": "read",
     "type_reply": "type",
     "check_typed": "type",
     "press_send": "press",
@@ -144,15 +144,15 @@ class FakeAirbnb:
             self._open(thread)
             return replace(reading, sending=self.sending)
 
-    def ask_inbox(self, cursor: str | None = None) -> InboxPage:
-        with self._step("ask_inbox"):
+    def read_inbox(self, cursor: str | None = None) -> InboxPage:
+        with self._step("read_inbox"):
             self._pressed = bool(self._pressed)
             return self._page(cursor)
 
-    def ask_thread(
+    def read_thread(
         self, thread_id: str, fresh: bool = False, more: bool = False
     ) -> Reading:
-        with self._step("ask_thread"):
+        with self._step("read_thread"):
             self._pressed = bool(self._pressed)
             with unless_the_list_works(lambda: self._page(None)):
                 limit = MORE_MESSAGES if more else 50
@@ -160,7 +160,7 @@ class FakeAirbnb:
 
     def look_anew(self, thread_id: str, rest: str | None) -> Reading:
         self.open_inbox(rest)
-        return replace(self.ask_thread(thread_id, fresh=True), fresh=True)
+        return replace(self.read_thread(thread_id, fresh=True), fresh=True)
 
     @property
     def account_id(self) -> str:
@@ -222,7 +222,7 @@ class FakeAirbnb:
     def works(self, step: str, thread_id: str) -> bool:
         try:
             if step == "read":
-                self.ask_thread(thread_id)
+                self.read_thread(thread_id)
                 return True
             self.open_thread(thread_id)
             return self._trouble().composer != "none"

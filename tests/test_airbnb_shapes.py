@@ -22,7 +22,7 @@ from airbot.airbnb import pages
 from airbot.airbnb import questions
 from airbot.airbnb import shapes
 from airbot.airbnb.questions import NotJson
-from airbot.airbnb.questions import Question
+from airbot.airbnb.questions import PageQuery
 from airbot.airbnb.questions import StaleQuestion
 from airbot.browser import Answer
 from airbot.browser import Exchange
@@ -862,7 +862,7 @@ def exchange(variables: Json | None = None, method: str = "GET") -> Exchange:
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_a_question_is_asked_again_with_other_variables(method: str) -> None:
-    question = Question.from_exchange(exchange(method=method))
+    question = PageQuery.from_exchange(exchange(method=method))
     assert question.asked_as() == "77"
     again = question.asking(beforeCursor="a+b=")
     assert again.variables() == {"userId": b64("Viewer", "77"), "beforeCursor": "a+b="}
@@ -871,15 +871,15 @@ def test_a_question_is_asked_again_with_other_variables(method: str) -> None:
 
 
 def test_a_question_keeps_the_pages_own_headers_and_no_cookie() -> None:
-    question = Question.from_exchange(exchange())
+    question = PageQuery.from_exchange(exchange())
     assert question.headers == {"X-Airbnb-API-Key": "k", "Accept": "*/*"}
 
 
 def test_a_question_knows_which_thread_it_was_about() -> None:
-    question = Question.from_exchange(exchange({"globalThreadId": THREAD_ID}))
+    question = PageQuery.from_exchange(exchange({"globalThreadId": THREAD_ID}))
     assert question.asked_for() == "2470000001"
-    assert Question.from_exchange(exchange({"globalThreadId": 5})).asked_for() is None
-    assert Question.from_exchange(exchange({})).asked_as() is None
+    assert PageQuery.from_exchange(exchange({"globalThreadId": 5})).asked_for() is None
+    assert PageQuery.from_exchange(exchange({})).asked_as() is None
 
 
 def answer(
@@ -982,9 +982,9 @@ def test_a_retry_after_may_be_a_date() -> None:
 
 
 def test_the_archive_is_not_taken_for_the_inbox() -> None:
-    def asked(**variables: str) -> Question:
+    def asked(**variables: str) -> PageQuery:
         query = urlencode({"variables": json.dumps(variables)})
-        return Question("GET", f"{HOME}/api/v3/ViaductInboxData/x?{query}", {}, None)
+        return PageQuery("GET", f"{HOME}/api/v3/ViaductInboxData/x?{query}", {}, None)
 
     assert asked(threadVisibility="UNARCHIVED").is_whole_inbox()
     assert asked().is_whole_inbox()

@@ -303,7 +303,7 @@ def test_no_worker_of_a_former_life_answers_or_sends(
     airbnb.type_reply("Yes.")
     assert airbnb.press_send().named  # the page's own request, and heard
     site.guest_writes(thread, "Thanks!")
-    assert airbnb.ask_thread(thread.id).messages[-1].body == "Thanks!"
+    assert airbnb.read_thread(thread.id).messages[-1].body == "Thanks!"
     latest = airbnb.open_inbox().threads[0].latest
     assert latest is not None and latest.body == "Thanks!"
     assert workers(browser) == 0

@@ -293,7 +293,7 @@ def test_a_jump_parks_nothing_that_one_reading_did_not_decide(
     world.clock.jump(seconds)
     if read:
         world.syncer.run()
-    world.airbnb.fail("ask_thread", SiteUnavailable("timed out"))
+    world.airbnb.fail("read_thread", SiteUnavailable("timed out"))
     with suppress(SiteUnavailable):
         world.later(60)
     assert not world.reply().parked

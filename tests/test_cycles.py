@@ -16,6 +16,7 @@ import pytest
 from fakes import Scene
 
 from airbot.airbnb import Airbnb
+from airbot.airbnb import reader
 from airbot.airbnb import site as verbs
 from airbot.browser import Browser
 from airbot.browser import processes
@@ -100,7 +101,7 @@ def test_a_trouble_costs_one_cycle_and_the_next_is_whole(
     scene, site = cycle.scene, cycle.site
     scene.guest()
     monkeypatch.setattr(verbs, "JOB_DEADLINE_S", 2.0)
-    monkeypatch.setattr(verbs, "ANSWER_TIMEOUT_S", 0.4)
+    monkeypatch.setattr(reader, "ANSWER_TIMEOUT_S", 0.4)
     TROUBLES[trouble](cycle)
     assert not cycle.sync()
     assert cycle.state() == SessionState.UNAVAILABLE

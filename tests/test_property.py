@@ -74,8 +74,8 @@ MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # no disk to wait fo
 PERSON = "ΦΨΩΦΨΩ {}"
 WORDS = "parking breakfast towels bicycle garden balcony station kitchen".split()
 
-STEPS = ("ask_thread", "open_thread", "type_reply", "check_typed", "press_send")
-STEPS += ("empty_composer", "open_inbox", "ask_inbox", "post")
+STEPS = ("read_thread", "open_thread", "type_reply", "check_typed", "press_send")
+STEPS += ("empty_composer", "open_inbox", "read_inbox", "post")
 COMMITS = "commit"
 
 
@@ -126,7 +126,7 @@ mishaps = st.one_of(
     ),
     st.builds(
         Mishap,
-        st.sampled_from(["ask_thread", "open_thread"]),
+        st.sampled_from(["read_thread", "open_thread"]),
         st.integers(0, 1),
         st.booleans(),
         st.just("not shown"),

@@ -50,10 +50,10 @@ SITE_ERRORS = (
 )
 # (step, which call of it) in their order; the third reading is the proof.
 BEFORE = (
-    ("ask_thread", 1),
+    ("read_thread", 1),
     ("open_thread", 1),
     ("type_reply", 1),
-    ("ask_thread", 2),
+    ("read_thread", 2),
     ("check_typed", 1),
 )
 
@@ -84,17 +84,17 @@ def test_the_steps_come_in_their_order_and_send_is_pressed_once(scene: Scene) ->
     scene.airbnb.calls.clear()
     scene.later(0)
     assert scene.airbnb.calls == [
-        "ask_thread",
-        "ask_inbox",
+        "read_thread",
+        "read_inbox",
         "open_thread",
         "type_reply",
-        "ask_thread",
-        "ask_inbox",
+        "read_thread",
+        "read_inbox",
         "check_typed",
         "press_send",
         "open_thread",
-        "ask_thread",
-        "ask_inbox",
+        "read_thread",
+        "read_inbox",
     ]
 
 
@@ -172,9 +172,9 @@ def test_trouble_of_the_site_before_the_press_costs_no_attempt(
             ReplyNotTyped("the composer did not hold exactly the reply"),
         ),
         ("type_reply", 1, ReplyNotTyped("the composer did not hold exactly the reply")),
-        ("ask_thread", 1, ThreadNotShown("not shown")),
+        ("read_thread", 1, ThreadNotShown("not shown")),
         ("open_thread", 1, ThreadNotShown("not shown")),
-        ("ask_thread", 2, ThreadNotShown("not shown")),
+        ("read_thread", 2, ThreadNotShown("not shown")),
         *[(step, call, SiteUnavailable("timed out")) for step, call in BEFORE],
         *[(step, call, SiteChanged("a box")) for step, call in BEFORE],
         *[(step, call, KeyError("a fault of ours")) for step, call in BEFORE],
@@ -252,7 +252,7 @@ def test_a_guest_who_writes_before_the_press_gets_a_longer_turn_instead(
     scene: Scene, call: int
 ) -> None:
     scene.queue(REPLY)
-    scene.airbnb.before("ask_thread", lambda: scene.guest("And breakfast?"), call)
+    scene.airbnb.before("read_thread", lambda: scene.guest("And breakfast?"), call)
     old = scene.turn()
     assert scene.later(0).status == "cancelled"
     assert scene.posted() == [] and scene.airbnb.composer == ""
@@ -273,7 +273,7 @@ def test_a_person_on_the_hosts_side_who_was_first_makes_it_silent(
         "cohost": lambda: scene.site.cohost_writes(scene.thread, "Done!"),
         "a photo": lambda: scene.site.photo(scene.thread, by="host"),
     }
-    scene.airbnb.before("ask_thread", write[who], call)
+    scene.airbnb.before("read_thread", write[who], call)
     reply = scene.later(0)
     assert reply.status == "cancelled"
     assert reply.last_error == "you answered first"
@@ -291,7 +291,7 @@ def test_an_account_that_nobody_lists_neither_asks_nor_answers(scene: Scene) -> 
 @pytest.mark.parametrize("call", [1, 2])
 def test_a_reply_that_became_too_old_is_not_sent(scene: Scene, call: int) -> None:
     scene.queue(REPLY)
-    scene.airbnb.before("ask_thread", lambda: scene.clock.advance(13 * 3600), call)
+    scene.airbnb.before("read_thread", lambda: scene.clock.advance(13 * 3600), call)
     reply = scene.later(0)
     assert (reply.status, reply.last_error) == ("cancelled", "older than 12 h")
     assert scene.turn().status == TurnStatus.EXPIRED
@@ -317,7 +317,7 @@ def test_what_the_guest_edits_after_the_claim_changes_nothing(
     (text,) = scene.site.messages(scene.thread)
     words = ("Is it free?",) if verb == "edit" else ()
     change = getattr(scene.site, verb)
-    scene.airbnb.before("ask_thread", lambda: change(text, *words), call=2)
+    scene.airbnb.before("read_thread", lambda: change(text, *words), call=2)
     assert scene.later(0).status == "sent"
     assert scene.posted() == [REPLY]
 
@@ -333,7 +333,7 @@ def test_a_person_was_first_also_where_the_guest_then_unsends_the_text(
         scene.host()
         scene.site.unsend(text)
 
-    scene.airbnb.before("ask_thread", talk_it_over, call)
+    scene.airbnb.before("read_thread", talk_it_over, call)
     assert scene.later(0).status == "cancelled"
     assert scene.turn().status == TurnStatus.TAKEN_OVER
     assert scene.posted() == [] and scene.airbnb.composer == ""
@@ -341,8 +341,8 @@ def test_a_person_was_first_also_where_the_guest_then_unsends_the_text(
 
 def test_a_card_or_photo_before_the_press_changes_nothing(scene: Scene) -> None:
     scene.queue(REPLY)
-    scene.airbnb.before("ask_thread", lambda: scene.site.card(scene.thread))
-    scene.airbnb.before("ask_thread", lambda: scene.site.photo(scene.thread))
+    scene.airbnb.before("read_thread", lambda: scene.site.card(scene.thread))
+    scene.airbnb.before("read_thread", lambda: scene.site.photo(scene.thread))
     assert scene.later(0).status == "sent"
     assert scene.posted() == [REPLY]
 
@@ -421,7 +421,7 @@ def test_what_the_first_press_brought_meanwhile_stops_the_second(scene: Scene) -
     scene.site.trouble.send = "swallow"
     scene.later(0)
     asks = 2  # of the second attempt: it is seen right before the press
-    scene.airbnb.before("ask_thread", lambda: scene.host(REPLY), asks)
+    scene.airbnb.before("read_thread", lambda: scene.host(REPLY), asks)
     assert scene.later(SETTLE_S + 1).status == "sent"
     assert scene.airbnb.calls.count("press_send") == 1
 
@@ -590,7 +590,7 @@ def test_trouble_before_the_second_press_is_not_a_third_chance(
     scene.site.trouble.send = "swallow"
     scene.later(0)
     # Settling asks, opens, and asks again before it gets there; it is open then.
-    settling = 2 if step == "ask_thread" else 0
+    settling = 2 if step == "read_thread" else 0
     scene.airbnb.fail(step, SiteUnavailable("timed out"), call + settling)
     scene.later(SETTLE_S + 1)
     assert (scene.reply().status, scene.reply().presses) == ("pending", 1)
@@ -811,7 +811,7 @@ def test_no_draft_is_left_when_the_second_reading_fails(
     scene: Scene, error: SiteError
 ) -> None:
     scene.queue(REPLY)
-    scene.airbnb.fail("ask_thread", error, 2)
+    scene.airbnb.fail("read_thread", error, 2)
     with suppress(SiteError):
         scene.later(0)
     assert scene.airbnb.composer == ""
@@ -884,7 +884,7 @@ def test_a_page_on_which_send_was_pressed_is_no_proof(scene: Scene) -> None:
     scene.later(0)
     scene.airbnb.calls.clear()
     assert scene.later(16).status == "sent"
-    assert scene.airbnb.calls == ["open_thread", "ask_thread", "ask_inbox"]
+    assert scene.airbnb.calls == ["open_thread", "read_thread", "read_inbox"]
 
 
 def test_absence_is_read_only_from_the_opened_conversation(scene: Scene) -> None:
@@ -894,7 +894,7 @@ def test_absence_is_read_only_from_the_opened_conversation(scene: Scene) -> None
     scene.airbnb.calls.clear()
     scene.airbnb.sending = True
     reply = scene.later(SETTLE_S + 1)
-    read = ["ask_thread", "ask_inbox"]
+    read = ["read_thread", "read_inbox"]
     assert scene.airbnb.calls == [*read, "open_thread", *read]
     assert (reply.status, reply.presses) == ("uncertain", 1)
 
@@ -904,7 +904,7 @@ def test_a_cancelled_reply_stays_cancelled_when_the_composer_cannot_be_emptied(
     scene: Scene, error: SiteError
 ) -> None:
     scene.queue(REPLY)
-    scene.airbnb.before("ask_thread", scene.host, call=2)
+    scene.airbnb.before("read_thread", scene.host, call=2)
     scene.airbnb.fail("empty_composer", error)
     with suppress(SiteError):
         scene.later(0)
@@ -927,7 +927,7 @@ def test_an_account_that_changes_while_it_is_typed_is_seen_before_the_press(
 ) -> None:
     scene.queue(REPLY)
     other = lambda: scene.storage.session.set_account("another")  # noqa: E731
-    scene.airbnb.before("ask_thread", other, call=2)
+    scene.airbnb.before("read_thread", other, call=2)
     with pytest.raises(LoginRequired):
         scene.later(0)
     assert (scene.reply().status, scene.airbnb.composer) == ("pending", "")

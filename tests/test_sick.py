@@ -16,8 +16,8 @@ from fakes import FakeAirbnb
 
 from airbot.airbnb import Airbnb
 from airbot.airbnb import composer
+from airbot.airbnb import reader
 from airbot.airbnb import shapes
-from airbot.airbnb import site as verbs
 from airbot.browser import Browser
 from airbot.config import Config
 from airbot.daemon.gate import Gate
@@ -607,8 +607,8 @@ def test_in_chromium_a_first_run_that_opens_the_sick_one_reads_the_others(
 def test_in_chromium_one_that_never_answers_keeps_nobody_waiting(
     real: Inn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(verbs, "PAGE_TIMEOUT_S", 2.0)
-    monkeypatch.setattr(verbs, "ANSWER_TIMEOUT_S", 1.0)
+    monkeypatch.setattr(reader, "PAGE_TIMEOUT_S", 2.0)
+    monkeypatch.setattr(reader, "ANSWER_TIMEOUT_S", 1.0)
     real.site.thread_trouble(real.sick, hang=True)
     real.cycle()
     assert real.all_but_the_sick_one_are_answered()

@@ -59,14 +59,14 @@ class SiteContract:
         assert [t.title for t in page.threads] == ["Maya", "Noor"]
         assert page.account_id == site.host.id
         assert page.next_cursor is None
-        assert page.threads == airbnb.ask_inbox().threads
+        assert page.threads == airbnb.read_inbox().threads
 
     def test_the_bare_inbox_opens_its_newest_thread_and_that_marks_it_read(
         self, airbnb: Any, site: AirbnbSite, asked: Thread
     ) -> None:
         airbnb.open_inbox()
         assert airbnb.standing == asked.id
-        airbnb.ask_inbox()
+        airbnb.read_inbox()
         assert not site.unread(asked)
 
     def test_opened_at_another_thread_the_guests_message_stays_unread(
@@ -75,7 +75,7 @@ class SiteContract:
         past = next(t for t in site.world.inbox() if t is not asked)
         airbnb.open_inbox(past.id)
         assert airbnb.standing == past.id
-        airbnb.ask_thread(asked.id)
+        airbnb.read_thread(asked.id)
         assert airbnb.standing == past.id
         assert site.unread(asked)
 
@@ -99,7 +99,7 @@ class SiteContract:
             titles += [t.title for t in page.threads if t.title not in titles]
             if page.next_cursor is None:
                 break
-            page = airbnb.ask_inbox(page.next_cursor)
+            page = airbnb.read_inbox(page.next_cursor)
         assert sorted(titles) == [f"Guest {hour}" for hour in range(5)]
 
     def test_a_thread_is_read_whole_and_in_its_order(
@@ -111,7 +111,7 @@ class SiteContract:
         site.unsend(site.guest_writes(asked, "Oops"))
         site.service_writes(asked)
         site.cohost_writes(asked, "Yes!")
-        reading = airbnb.ask_thread(asked.id)
+        reading = airbnb.read_thread(asked.id)
         kinds = [Kind.TEXT, Kind.CARD, Kind.MEDIA, Kind.DELETED, Kind.NOTICE, Kind.TEXT]
         assert [m.kind for m in reading.messages] == kinds
         assert [m.id for m in reading.messages] == [m.id for m in site.messages(asked)]
@@ -123,12 +123,12 @@ class SiteContract:
     ) -> None:
         opened = airbnb.open_thread(asked.id)
         assert airbnb.standing == asked.id
-        assert airbnb.ask_thread(asked.id).messages == opened.messages
+        assert airbnb.read_thread(asked.id).messages == opened.messages
 
     def test_an_unknown_thread_is_not_shown(self, airbnb: Any, asked: Thread) -> None:
         airbnb.open_inbox()
         with pytest.raises(ThreadNotShown):
-            airbnb.ask_thread(UNKNOWN)
+            airbnb.read_thread(UNKNOWN)
         with pytest.raises(ThreadNotShown):
             airbnb.open_thread(UNKNOWN)
         assert airbnb.standing is None
@@ -237,7 +237,7 @@ class SiteContract:
         assert airbnb.loaded_since_press
         self.sent(airbnb, asked)
         assert not airbnb.loaded_since_press
-        bodies = [m.body for m in airbnb.ask_thread(asked.id, fresh=True).messages]
+        bodies = [m.body for m in airbnb.read_thread(asked.id, fresh=True).messages]
         assert not airbnb.loaded_since_press
         opened = airbnb.open_thread(asked.id)
         assert airbnb.loaded_since_press
@@ -252,9 +252,9 @@ class SiteContract:
         site.trouble.logged_out = True
         for read in (
             airbnb.open_inbox,
-            airbnb.ask_inbox,
+            airbnb.read_inbox,
             lambda: airbnb.open_thread(asked.id),
-            lambda: airbnb.ask_thread(asked.id),
+            lambda: airbnb.read_thread(asked.id),
         ):
             with pytest.raises(LoginRequired):
                 read()

@@ -24,6 +24,7 @@ from far_site import Worlds
 
 from airbot.ai.host import HostAI
 from airbot.airbnb import Airbnb
+from airbot.airbnb import reader
 from airbot.airbnb import site as airbnb_site
 from airbot.answers import Answers
 from airbot.ask import Asker
@@ -121,7 +122,7 @@ def test_two_thousand_cycles(life: Life, monkeypatch: pytest.MonkeyPatch) -> Non
     # What pytest keeps of the log is not airbot's memory.
     monkeypatch.setattr(logging.getLogger(), "handlers", [])
     monkeypatch.setattr(airbnb_site, "JOB_DEADLINE_S", 4.0)
-    monkeypatch.setattr(airbnb_site, "PAGE_TIMEOUT_S", 3.0)
+    monkeypatch.setattr(reader, "PAGE_TIMEOUT_S", 3.0)
     python_mb = []
     print(
         "\ncycle  python MB  driver MB  chromium MB  files  zombies  written  replies"

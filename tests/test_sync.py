@@ -148,7 +148,7 @@ def test_the_second_run_reads_nothing_that_is_unchanged(inbox: Inbox) -> None:
     inbox.answered("Noor")
     inbox.guest("Maya")
     inbox.syncer.run()
-    assert inbox.read_after() == ["ask_inbox"]
+    assert inbox.read_after() == ["read_inbox"]
     assert str(inbox.syncer.run()) == "2 threads, 0 changed, 0 new messages"
 
 
@@ -162,14 +162,14 @@ def test_sync_every_45_seconds_stores_each_message_and_turn_once(inbox: Inbox) -
 
 def test_a_row_that_stands_in_both_lists_is_read_once(inbox: Inbox) -> None:
     inbox.guest("Maya")
-    assert inbox.read_after().count("ask_thread") == 1
+    assert inbox.read_after().count("read_thread") == 1
 
 
 def test_a_new_text_is_read(inbox: Inbox) -> None:
     thread = inbox.answered("Maya")
     inbox.syncer.run()
     inbox.site.guest_writes(thread, "And breakfast?")
-    assert inbox.read_after() == ["ask_inbox", "ask_thread"]
+    assert inbox.read_after() == ["read_inbox", "read_thread"]
     assert inbox.bodies(thread)[-1] == "And breakfast?"
 
 
@@ -195,14 +195,14 @@ def test_a_reaction_is_no_reason_to_read(inbox: Inbox) -> None:
     thread = inbox.guest("Maya")
     inbox.syncer.run()
     inbox.site.react(thread)
-    assert "ask_thread" not in inbox.read_after()
+    assert "read_thread" not in inbox.read_after()
 
 
 def test_a_scheduled_text_that_does_not_move_the_row_is_read(inbox: Inbox) -> None:
     thread = inbox.guest("Maya")
     inbox.syncer.run()
     inbox.site.scheduled_writes(thread, "Your code is 0417.")
-    assert "ask_thread" in inbox.read_after()
+    assert "read_thread" in inbox.read_after()
     assert inbox.turns(thread) == ["taken_over"]
 
 
@@ -225,17 +225,17 @@ def five_pages(inbox: Inbox) -> list[Thread]:
 def test_a_list_of_several_pages_is_read_to_its_end(inbox: Inbox) -> None:
     threads = five_pages(inbox)
     calls = inbox.read_after(0)
-    assert calls.count("ask_inbox") == 4
-    assert calls.count("ask_thread") == len(threads)
+    assert calls.count("read_inbox") == 4
+    assert calls.count("read_thread") == len(threads)
 
 
 def test_a_walk_stops_early_where_nothing_has_changed(inbox: Inbox) -> None:
     threads = five_pages(inbox)
     inbox.syncer.run()
-    assert inbox.read_after() == ["ask_inbox"]
+    assert inbox.read_after() == ["read_inbox"]
     inbox.site.guest_writes(threads[5], "Hello again")
     calls = inbox.read_after()
-    assert [calls.count(c) for c in ("ask_inbox", "ask_thread")] == [1, 1]
+    assert [calls.count(c) for c in ("read_inbox", "read_thread")] == [1, 1]
 
 
 def test_a_walk_goes_on_while_whole_pages_are_new(inbox: Inbox) -> None:
@@ -244,7 +244,7 @@ def test_a_walk_goes_on_while_whole_pages_are_new(inbox: Inbox) -> None:
     for thread in threads[:4]:
         inbox.site.guest_writes(thread, "Hello again")
     calls = inbox.read_after()
-    assert [calls.count(c) for c in ("ask_inbox", "ask_thread")] == [3, 4]
+    assert [calls.count(c) for c in ("read_inbox", "read_thread")] == [3, 4]
 
 
 def test_after_a_walk_that_broke_off_the_next_one_is_whole(inbox: Inbox) -> None:
@@ -252,7 +252,7 @@ def test_after_a_walk_that_broke_off_the_next_one_is_whole(inbox: Inbox) -> None
     inbox.syncer.run()
     for thread in threads:
         inbox.site.guest_writes(thread, "Hello again")
-    inbox.airbnb.fail("ask_thread", SlowDown("HTTP 429"), call=3)
+    inbox.airbnb.fail("read_thread", SlowDown("HTTP 429"), call=3)
     with pytest.raises(SlowDown):
         inbox.read_after()
     inbox.restart()
@@ -262,7 +262,7 @@ def test_after_a_walk_that_broke_off_the_next_one_is_whole(inbox: Inbox) -> None
 
 def test_a_mark_is_kept_only_with_its_messages(inbox: Inbox) -> None:
     thread = inbox.guest("Maya")
-    inbox.airbnb.fail("ask_thread", SiteUnavailable("timed out"))
+    inbox.airbnb.fail("read_thread", SiteUnavailable("timed out"))
     inbox.syncer.run()
     assert inbox.storage.inbox.seen_marks() == {thread.id: None}
     inbox.restart()
@@ -274,7 +274,7 @@ def test_a_text_that_lands_while_the_thread_is_read_is_read_the_next_time(
     inbox: Inbox,
 ) -> None:
     thread = inbox.guest("Maya")
-    inbox.airbnb.before("ask_thread", lambda: inbox.site.guest_writes(thread, "Wait"))
+    inbox.airbnb.before("read_thread", lambda: inbox.site.guest_writes(thread, "Wait"))
     inbox.syncer.run()
     assert inbox.bodies(thread) == ["Hello", "Wait"]
     inbox.read_after()
@@ -300,7 +300,7 @@ def test_between_threads_is_called_after_each_of_them(inbox: Inbox) -> None:
 
 def test_one_thread_that_is_not_shown_does_not_stop_the_others(inbox: Inbox) -> None:
     hidden, shown = inbox.guest("Maya", hours_ago=0), inbox.guest("Kenji", hours_ago=1)
-    inbox.airbnb.fail("ask_thread", ThreadNotShown("not shown"))
+    inbox.airbnb.fail("read_thread", ThreadNotShown("not shown"))
     inbox.syncer.run()
     assert (inbox.turns(hidden), inbox.turns(shown)) == ([], ["new"])
     inbox.read_after()
@@ -315,8 +315,8 @@ def test_a_full_load_walks_to_max_age_hours(inbox: Inbox) -> None:
     for hours in range(2, 42, 2):
         inbox.answered(f"Guest {hours}", hours)
     calls = inbox.read_after(0)
-    assert calls.count("ask_inbox") == 2  # the third page ends with a row of 12 h
-    assert calls.count("ask_thread") == 5  # 2 h to 10 h
+    assert calls.count("read_inbox") == 2  # the third page ends with a row of 12 h
+    assert calls.count("read_thread") == 5  # 2 h to 10 h
 
 
 def test_a_full_load_comes_again_after_full_load_min(
@@ -331,9 +331,9 @@ def test_a_full_load_comes_again_after_full_load_min(
 
 def test_an_old_thread_is_stored_by_its_row_alone(inbox: Inbox) -> None:
     thread = inbox.answered("Noor", hours_ago=100)
-    assert "ask_thread" not in inbox.read_after(0)
+    assert "read_thread" not in inbox.read_after(0)
     assert inbox.bodies(thread) == ["You are welcome!"]
-    assert inbox.read_after() == ["ask_inbox"]
+    assert inbox.read_after() == ["read_inbox"]
 
 
 def test_an_old_guest_text_is_stored_and_not_asked(inbox: Inbox) -> None:
@@ -395,7 +395,7 @@ def test_another_account_stops_everything(inbox: Inbox) -> None:
     assert inbox.storage.inbox.seen_marks() == {}
 
 
-@pytest.mark.parametrize("step", ["ask_thread", "ask_inbox"])
+@pytest.mark.parametrize("step", ["read_thread", "read_inbox"])
 def test_what_is_read_as_another_account_in_the_middle_of_a_walk_is_not_stored(
     inbox: Inbox, step: str
 ) -> None:
@@ -405,7 +405,7 @@ def test_what_is_read_as_another_account_in_the_middle_of_a_walk_is_not_stored(
     inbox.site.guest_writes(inbox.site.add_thread("Maya", cohosts=[other]), "Hello")
     second = inbox.site.add_thread("Noor", cohosts=[other])
     inbox.site.guest_writes(second, "Hello")
-    call = 2 if step == "ask_thread" else 1
+    call = 2 if step == "read_thread" else 1
     inbox.airbnb.before(step, lambda: setattr(world, "host", other), call)
     with pytest.raises(LoginRequired, match="another Airbnb account"):
         inbox.syncer.run()
@@ -526,7 +526,7 @@ def test_priority_rows_that_every_page_repeats_are_read_once(inbox: Inbox) -> No
     inbox.site.trouble.page_size = 2
     threads = [inbox.answered(f"Guest {hours}", hours) for hours in range(1, 11)]
     calls = inbox.read_after(0)
-    assert calls.count("ask_thread") == len(threads)
+    assert calls.count("read_thread") == len(threads)
 
 
 def test_each_thread_is_counted_once(inbox: Inbox) -> None:

@@ -43,6 +43,7 @@ from fakes import Scene
 
 from airbot.airbnb import Airbnb
 from airbot.airbnb import composer
+from airbot.airbnb import reader
 from airbot.airbnb import site as verbs
 from airbot.browser import Browser
 from airbot.browser import life
@@ -182,7 +183,7 @@ class KeptOpen(Browser):
         pass
 
 
-class Scene:
+class Mishap:
     """One reply on its way, and the trouble that it meets."""
 
     def __init__(
@@ -190,7 +191,7 @@ class Scene:
     ) -> None:
         self.scene, self.browser, self.patch, self.gate = scene, browser, patch, gate
         self.site = scene.site
-        self.patience = (verbs.PAGE_TIMEOUT_S, verbs.JOB_DEADLINE_S)
+        self.patience = (reader.PAGE_TIMEOUT_S, verbs.JOB_DEADLINE_S)
         self.run_job = Gate(scene.storage, KeptOpen(), scene.clock).run
 
     def send(self) -> None:
@@ -211,7 +212,7 @@ class Scene:
         self.site.hide(self.scene.thread, hidden=False)
         self.gate.set()
         page_s, job_s = self.patience
-        self.patch.setattr(verbs, "PAGE_TIMEOUT_S", page_s)
+        self.patch.setattr(reader, "PAGE_TIMEOUT_S", page_s)
         self.patch.setattr(verbs, "JOB_DEADLINE_S", job_s)
         ok, now = SessionState.OK, self.scene.clock()
         self.scene.storage.session.set_state(ok, "a person was there", now)
@@ -250,11 +251,11 @@ class Scene:
         self._host_text()
 
     def _slow(self) -> None:
-        self.patch.setattr(verbs, "PAGE_TIMEOUT_S", 0.5)
+        self.patch.setattr(reader, "PAGE_TIMEOUT_S", 0.5)
         self.site.trouble.hang = True
 
     def _slow_there(self) -> None:
-        self.patch.setattr(verbs, "PAGE_TIMEOUT_S", 0.5)
+        self.patch.setattr(reader, "PAGE_TIMEOUT_S", 0.5)
         self.site.add_thread("Noor")  # the page can be loaded there
         self.site.thread_trouble(self.scene.thread, hang=True)
 
@@ -361,11 +362,11 @@ class Scene:
             self._before("type_reply", self._hurry)
             self._mid_type(once)
         elif stage == TYPED:
-            self._before("ask_thread", once, call=2)
+            self._before("read_thread", once, call=2)
         elif stage == PRESSED:
             self._after("press_send", once)
         else:
-            verb = {CLAIM: "ask_thread", TYPING: "type_reply", PRESS: "press_send"}
+            verb = {CLAIM: "read_thread", TYPING: "type_reply", PRESS: "press_send"}
             self._before(verb.get(stage, "open_thread"), once)
 
     def _hurry(self) -> None:
@@ -409,21 +410,21 @@ def _once(strike: Strike) -> Strike:
 
 
 @pytest.fixture
-def scene(
+def mishap(
     site: AirbnbSite,
     airbnb: Airbnb,
     browser: Browser,
     storage: Storage,
     make_config: Callable[..., Config],
     monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[Scene]:
+) -> Iterator[Mishap]:
     monkeypatch.setattr(life, "ACTION_TIMEOUT_MS", 1000)
     monkeypatch.setattr(composer, "PRESS_TIMEOUT_S", 0.4)
     monkeypatch.setattr(composer, "COMPOSER_TIMEOUT_S", 0.4)
-    monkeypatch.setattr(verbs, "ANSWER_TIMEOUT_S", 0.4)
+    monkeypatch.setattr(reader, "ANSWER_TIMEOUT_S", 0.4)
     site.poll_s = 60
     scene = Scene(site, airbnb, storage, make_config())
-    yield Scene(scene, browser, monkeypatch, Event())
+    yield Mishap(scene, browser, monkeypatch, Event())
     monkeypatch.undo()
     if browser._context is not None:
         browser._context.set_default_timeout(life.ACTION_TIMEOUT_MS)
@@ -435,22 +436,22 @@ def scene(
     ids=[f"{trouble}, {stage}" for trouble, stage, *_ in TROUBLES],
 )
 def test_a_trouble_at_a_stage_has_its_end_state(
-    scene: Scene, trouble: str, stage: str, end: End, session: str, later: End
+    mishap: Mishap, trouble: str, stage: str, end: End, session: str, later: End
 ) -> None:
-    scene.scene.queue(REPLY)
+    mishap.scene.queue(REPLY)
     if stage == SETTLING:
-        scene.site.trouble.send, scene.site.trouble.send_times = "swallow", 1
-        scene.send()
-        assert scene.is_so() == LOOKS_ABSENT
-        scene.scene.clock.advance(WAIT_S)
-    if stage != PRESS or not scene.arrange(trouble):
-        scene.at(stage, lambda: scene.strike(trouble))
-    scene.send()
-    assert (scene.is_so(), scene.session()) == (end, session)
+        mishap.site.trouble.send, mishap.site.trouble.send_times = "swallow", 1
+        mishap.send()
+        assert mishap.is_so() == LOOKS_ABSENT
+        mishap.scene.clock.advance(WAIT_S)
+    if stage != PRESS or not mishap.arrange(trouble):
+        mishap.at(stage, lambda: mishap.strike(trouble))
+    mishap.send()
+    assert (mishap.is_so(), mishap.session()) == (end, session)
 
-    scene.over()
+    mishap.over()
     for _ in range(2):
-        scene.scene.clock.advance(WAIT_S)
-        scene.send()
-    assert scene.is_so() == later
-    assert scene.session() == OK
+        mishap.scene.clock.advance(WAIT_S)
+        mishap.send()
+    assert mishap.is_so() == later
+    assert mishap.session() == OK

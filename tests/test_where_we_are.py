@@ -16,7 +16,7 @@ import pytest
 
 from airbot.airbnb import Airbnb
 from airbot.airbnb import loading
-from airbot.airbnb import site as verbs
+from airbot.airbnb import reader
 from airbot.browser import Browser
 from airbot.exceptions import ChallengeShown
 from airbot.exceptions import LoginRequired
@@ -139,7 +139,7 @@ def bare() -> Iterator[Bare]:
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verbs, "PAGE_TIMEOUT_S", 3.0)
+    monkeypatch.setattr(reader, "PAGE_TIMEOUT_S", 3.0)
     monkeypatch.setattr(loading, "LOOK_EVERY_S", 0.05)
 
 
@@ -173,7 +173,7 @@ def test_a_login_form_at_the_inboxs_own_address_is_a_login(
 def test_what_is_not_shown_is_neither_and_the_missing_part_is_named(
     bare: Bare, browser: Browser, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    monkeypatch.setattr(verbs, "PAGE_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(reader, "PAGE_TIMEOUT_S", 0.5)
     bare.page = WORDS + HIDDEN[kind]
     trouble = meets(browser, bare.url)
     assert isinstance(trouble, SiteChanged)
@@ -259,7 +259,7 @@ def test_maintenance_and_unknown_pages_ask_for_no_person(
     status: int | None,
     error: type[SiteError],
 ) -> None:
-    monkeypatch.setattr(verbs, "PAGE_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(reader, "PAGE_TIMEOUT_S", 0.5)
     site.trouble.page_html, site.trouble.page_status = kind, status
     with pytest.raises(SiteError) as raised:
         airbnb.open_inbox()
@@ -290,7 +290,7 @@ def test_a_page_that_leaves_before_it_has_asked_says_where_it_went(
 def test_a_site_that_takes_the_question_and_never_answers_is_unavailable(
     browser: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(verbs, "PAGE_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(reader, "PAGE_TIMEOUT_S", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         trouble = meets(browser, f"http://127.0.0.1:{silent.getsockname()[1]}")
     assert isinstance(trouble, SiteUnavailable)
@@ -316,7 +316,7 @@ def test_a_page_in_place_of_json_is_looked_at(
     monkeypatch.setattr(api, "_HTML", f"<!doctype html><body>{WORDS}{page}")
     site.trouble.html_on_api = True
     with pytest.raises(ChallengeShown if kind in CHALLENGES else LoginRequired):
-        opened.ask_inbox()
+        opened.read_inbox()
 
 
 @pytest.mark.parametrize("kind", [*REFUSALS, *AS_JSON])
@@ -326,7 +326,7 @@ def test_a_403_of_a_vendors_in_place_of_json_is_a_check_for_humans(
     page = AS_JSON.get(kind) or WORDS + REFUSALS[kind]
     monkeypatch.setattr(api, "_failure", lambda _: api.answer(page, 403))
     with pytest.raises(ChallengeShown):
-        opened.ask_inbox()
+        opened.read_inbox()
 
 
 @pytest.mark.parametrize("what", ["page", "list", "conversation"])
@@ -337,8 +337,8 @@ def test_the_site_s_own_vendor_blocks_both(
     (thread,) = site.world.inbox()
     verbs_of = {
         "page": lambda: opened.open_thread(thread.id),
-        "list": opened.ask_inbox,
-        "conversation": lambda: opened.ask_thread(thread.id),
+        "list": opened.read_inbox,
+        "conversation": lambda: opened.read_thread(thread.id),
     }
     with pytest.raises(ChallengeShown):
         verbs_of[what]()
@@ -350,9 +350,9 @@ def test_a_part_of_the_site_that_is_out_is_tried_again_soon(
 ) -> None:
     site.trouble.api_errors = kind
     with pytest.raises(SiteUnavailable, match="errors"):
-        opened.ask_inbox()
+        opened.read_inbox()
     site.clear_trouble()
-    assert opened.ask_inbox().threads
+    assert opened.read_inbox().threads
 
 
 @pytest.mark.parametrize("kind", HIDDEN)
@@ -362,7 +362,7 @@ def test_what_that_page_does_not_show_is_neither(
     monkeypatch.setattr(api, "_HTML", f"<!doctype html><body>{WORDS}{HIDDEN[kind]}")
     site.trouble.html_on_api = True
     with pytest.raises(SiteChanged, match="JSON in the answer to ViaductInboxData"):
-        opened.ask_inbox()
+        opened.read_inbox()
 
 
 @pytest.mark.parametrize(
@@ -379,7 +379,7 @@ def test_an_empty_shell_in_place_of_json_is_asked_for_as_a_page(
     site.trouble.html_on_api, site.trouble.logged_out_api = True, "ok"
     setattr(site.trouble, switch, value)
     with pytest.raises(error):
-        opened.ask_inbox()
+        opened.read_inbox()
 
 
 # Another country
@@ -430,7 +430,7 @@ def test_a_move_to_a_country_domain_is_no_fault_of_a_page(
     airbnb.open_thread(thread.id)
     with traveller.job("looking", 5):
         assert COUNTRY in traveller.tab.address()
-    assert airbnb.ask_inbox().threads
+    assert airbnb.read_inbox().threads
     airbnb.type_reply("Yes.")
     airbnb.check_typed(thread.id, "Yes.")
     airbnb.press_send()
@@ -445,8 +445,8 @@ def test_a_move_to_a_country_domain_is_no_fault_of_an_answer(
     airbnb = Airbnb(traveller, site.url)
     airbnb.open_inbox()
     move(site, monkeypatch)
-    assert airbnb.ask_inbox().threads
-    assert airbnb.ask_thread(thread.id).messages
+    assert airbnb.read_inbox().threads
+    assert airbnb.read_thread(thread.id).messages
     with traveller.job("looking", 5):
         assert COUNTRY in traveller.tab.address()
 

@@ -272,7 +272,7 @@ def test_the_guest_is_read_when_the_lag_ends(scene: Scene, kind: str) -> None:
     read(scene)
     assert (turns(scene), row(scene)["trouble"]) == (["new"], None)
     assert scene.texts_of_turn() == ["Is parking free?"]
-    assert "ask_thread" not in read(scene)
+    assert "read_thread" not in read(scene)
 
 
 def test_one_empty_answer_costs_one_cycle(scene: Scene) -> None:
@@ -386,9 +386,9 @@ def test_it_is_said_after_the_third_time_once(
 def test_it_is_read_at_every_cycle_and_then_ever_more_slowly(scene: Scene) -> None:
     lags(scene, HeldBack(1))
     scene.guest()
-    assert read(scene, times=20).count("ask_thread") >= 20
-    assert read(scene, times=20).count("ask_thread") <= 6
-    hour = read(scene, times=round(3600 / CYCLE_S)).count("ask_thread")
+    assert read(scene, times=20).count("read_thread") >= 20
+    assert read(scene, times=20).count("read_thread") <= 6
+    hour = read(scene, times=round(3600 / CYCLE_S)).count("read_thread")
     assert 4 <= hour <= 7  # a look of its own among them
 
 
@@ -411,7 +411,7 @@ def test_deep_in_the_list_it_is_read_again_at_every_cycle(scene: Scene) -> None:
         scene.site.guest_writes(scene.site.add_thread(f"Guest {number}"), "Hello")
     read(scene)
     assert scene.site.world.inbox()[-1] is scene.thread
-    assert read(scene) == ["ask_inbox", "ask_thread"]
+    assert read(scene) == ["read_inbox", "read_thread"]
     lags(scene, None)
     read(scene)
     assert scene.turn().status == "new"
@@ -422,7 +422,7 @@ def test_what_only_send_has_seen_is_read_again_too(scene: Scene) -> None:
     lags(scene, HeldBack(1))
     scene.later(0)
     assert row(scene)["trouble"] is not None
-    assert read(scene) == ["ask_inbox", "ask_thread"]
+    assert read(scene) == ["read_inbox", "read_thread"]
     lags(scene, None)
     read(scene)
     assert row(scene)["trouble"] is None
@@ -450,7 +450,7 @@ def test_two_looks_an_hour_apart_that_agree_end_it(scene: Scene) -> None:
     assert row(scene)["trouble"] is None
     assert turns(scene) == []
     assert scene.storage.db.read("SELECT 1 FROM messages WHERE note = 'vanished'")
-    assert "ask_thread" not in read(scene)
+    assert "read_thread" not in read(scene)
 
 
 def test_looks_that_differ_do_not_end_it(scene: Scene) -> None:
@@ -527,14 +527,14 @@ def many(scene: Scene, texts: int) -> None:
 
 def test_more_than_fifty_texts_are_asked_for_once_more(scene: Scene) -> None:
     many(scene, 60)
-    assert read(scene, 1).count("ask_thread") == 2
+    assert read(scene, 1).count("read_thread") == 2
     assert len(scene.texts_of_turn()) == 60
     assert OUT_OF_SIGHT not in (scene.turn().reason or "")
 
 
 def test_what_is_out_of_sight_even_then_is_said(scene: Scene) -> None:
     many(scene, 260)
-    assert read(scene, 1).count("ask_thread") == 2
+    assert read(scene, 1).count("read_thread") == 2
     assert len(scene.texts_of_turn()) == 200
     assert scene.turn().reason == f"new guest text; {OUT_OF_SIGHT}"
 
@@ -543,7 +543,7 @@ def test_an_answer_in_sight_is_enough(scene: Scene) -> None:
     many(scene, 60)
     scene.host()
     scene.guest()
-    assert read(scene, 1).count("ask_thread") == 1
+    assert read(scene, 1).count("read_thread") == 1
     assert scene.texts_of_turn() == ["Is parking free?"]
 
 
@@ -602,7 +602,7 @@ def test_a_reply_behind_a_long_lag_is_tried_as_slowly_as_that_is_read(
     scene.airbnb.calls.clear()
     for _ in range(round(3600 / 16)):
         scene.later(16)
-    assert scene.airbnb.calls.count("ask_thread") <= 8
+    assert scene.airbnb.calls.count("read_thread") <= 8
     lags(scene, None)
     assert scene.later(900).status == "sent"
 

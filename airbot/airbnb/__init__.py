@@ -5,8 +5,9 @@
     shapes.py     its JSON: ids, the list, a thread
     questions.py  the page's own API calls, asked again
     loading.py    when a page has all that it asks for
-    site.py       what we do there: read, and hand the rest to the composer
+    reader.py     load a page, and ask its questions again
     composer.py   type, check, press Send
+    site.py       what we do there, each as a job of the browser
 
 Does not own: the browser's life, retries, storage. The simulated Airbnb in `sandbox/`
 is written from the same facts and never from this room.

@@ -41,7 +41,7 @@ class NotJson(Exception):
 
 
 @dataclass(frozen=True)
-class Question:
+class PageQuery:
     """A query as the page asked it."""
 
     method: str
@@ -50,7 +50,7 @@ class Question:
     body: str | None
 
     @classmethod
-    def from_exchange(cls, exchange: Exchange) -> Question:
+    def from_exchange(cls, exchange: Exchange) -> PageQuery:
         headers = {
             name: value
             for name, value in exchange.headers.items()
@@ -66,7 +66,7 @@ class Question:
             found = shapes.find(pages.parse(self.body), "variables")
         return found if isinstance(found, dict) else {}
 
-    def asking(self, **changed: Any) -> Question:
+    def asking(self, **changed: Any) -> PageQuery:
         """The same question with other variables."""
         variables = {**self.variables(), **changed}
         if self.body is not None:
@@ -149,14 +149,14 @@ def last_asked(
     for exchange in reversed(exchanges):
         if pages.operation(exchange.url) != operation:
             continue
-        if number is None or Question.from_exchange(exchange).asked_for() == number:
+        if number is None or PageQuery.from_exchange(exchange).asked_for() == number:
             return exchange
     return None
 
 
 def last_list(exchanges: list[Exchange]) -> Exchange | None:
     """The newest answered reading of the inbox; better one of the whole of it."""
-    whole = [e for e in exchanges if Question.from_exchange(e).is_whole_inbox()]
+    whole = [e for e in exchanges if PageQuery.from_exchange(e).is_whole_inbox()]
     return last_answered(whole, pages.LIST_QUERY) or last_answered(
         exchanges, pages.LIST_QUERY
     )

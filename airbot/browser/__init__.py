@@ -22,7 +22,7 @@ from airbot.browser.life import Browser
 from airbot.browser.tab import Answer
 from airbot.browser.tab import Document
 from airbot.browser.tab import Exchange
-from airbot.browser.tab import NotReached
+from airbot.browser.tab import NoConnection
 
 __all__ = [
     "Act",
@@ -31,7 +31,7 @@ __all__ = [
     "Cast",
     "Document",
     "Exchange",
-    "NotReached",
+    "NoConnection",
     "Picture",
     "Place",
     "Question",

@@ -160,7 +160,7 @@ class Document:
     url: str = ""
 
 
-class NotReached(SiteUnavailable):
+class NoConnection(SiteUnavailable):
     """A question from inside the page came to nothing at once.
 
     There is no network, or the site has moved to another host.
@@ -294,7 +294,7 @@ class Tab:
             },
         )
         if got.get("failed") == "TypeError":
-            raise NotReached("a question was not answered (no connection)")
+            raise NoConnection("a question was not answered (no connection)")
         if "failed" in got:
             raise SiteUnavailable(f"a question was not answered ({got['failed']})")
         return Answer(got["url"], got["status"], got["headers"], got["text"])

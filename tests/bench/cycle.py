@@ -120,7 +120,7 @@ def _transferred(bench: Bench) -> float:
 
 
 def _list_again(bench: Bench) -> str:
-    return _plain(bench, bench.airbnb._questions[pages.LIST_QUERY])
+    return _plain(bench, bench.airbnb._reader._queries[pages.LIST_QUERY])
 
 
 def _plain(bench: Bench, question: Any) -> str:
@@ -145,7 +145,7 @@ def _many(bench: Bench) -> Iterator[Figure]:
 
 
 def _ask_plainly(bench: Bench) -> None:
-    questions = bench.airbnb._questions
+    questions = bench.airbnb._reader._queries
     _plain(bench, questions[pages.LIST_QUERY])
     for id_ in bench.ids[50 : 50 + CHANGED]:
         _plain(bench, questions[pages.THREAD_QUERY].asking(globalThreadId=id_))
