@@ -282,7 +282,6 @@ class Reply:
     created_at: datetime
     revision: int = 0
     presses: int = 0
-    claimed_at: datetime | None = None
     send_started_at: datetime | None = None
     known_to: int | None = None  # the newest row of `messages` before the first press
     request: str | None = None  # what became of the page's send request

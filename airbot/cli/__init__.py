@@ -197,6 +197,12 @@ def _install_browser(parsed: argparse.Namespace) -> int:
     return ExitCode.DONE
 
 
+def _manual(parsed: argparse.Namespace) -> int:
+    from airbot.cli.manual import manual
+
+    return manual(parsed)
+
+
 def _demo(parsed: argparse.Namespace) -> int:
     from airbot.config import load_config
     from airbot.demo import run_demo
@@ -219,5 +225,6 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "backup": _on_database("backup"),
     "reconnect": _reconnect,
     "install-browser": _install_browser,
+    "manual": _manual,
     "demo": _demo,
 }

@@ -54,6 +54,8 @@ def make_parser() -> argparse.ArgumentParser:
     install.add_argument(
         "--small", action="store_true", help="the headless shell: less memory"
     )
+    page = _command(commands, "manual", "the manual's pages")
+    page.add_argument("page", nargs="?", metavar="PAGE", help="all are listed without")
     _add_demo(commands)
     return parser
 

@@ -14,7 +14,6 @@ KEY = re.compile(r"[\w.$-]{1,30}")
 FENCE = re.compile(r"\s*```\w*\s*(.*?)\s*```\s*", re.DOTALL)
 EVENTS = re.compile(r"\s*(?:event|data|id|retry|):")
 PAGE = re.compile(r"\s*(?:<!doctype|<html|<head|<body)", re.IGNORECASE)
-WANTED = 'wanted is {"action": "reply", "message": "…"}'
 
 
 def shape_of(body: bytes | None, content_type: str = "") -> str:

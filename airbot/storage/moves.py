@@ -143,7 +143,6 @@ def reply_from_row(row: sqlite3.Row) -> Reply:
         attempts=row["attempts"],
         created_at=to_time(row["created_at"]),
         presses=row["presses"],
-        claimed_at=to_time_or_none(row["claimed_at"]),
         send_started_at=to_time_or_none(row["send_started_at"]),
         known_to=row["known_to"],
         request=row["request"],
