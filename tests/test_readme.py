@@ -1,4 +1,4 @@
-"""README.md: its blocks are run as they stand, and what it names exists.
+"""README.md and the manual: their blocks are run as they stand, what they name exists.
 
 A comment above each block says how: `run: NAME` is run here, in a folder of its own and
 with stand-ins for `sudo` and `airbot`; `output: NAME` is compared with the real output;
@@ -64,7 +64,10 @@ from airbot.web import server as web_server
 from airbot.webhook import app
 
 ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = [ROOT / "README.md", *sorted((ROOT / "airbot/manual").glob("*.md"))]
+TEXTS = {page: page.read_text(encoding="utf-8") for page in PAGES}
+N8N = (ROOT / "airbot/manual/n8n.json").read_text(encoding="utf-8")
+README = "\n".join(TEXTS.values())  # and the manual
 BLOCK = re.compile(
     r"(?:<!-- (?P<kind>run|not run|output|picture)(?:: (?P<name>.*?))? -->\n)?"
     r"^```(?P<language>\w*)\n(?P<text>.*?)^```$",
@@ -212,9 +215,9 @@ def listener() -> Iterator[Listener]:
 
 
 @contextmanager
-def example_ai(folder: Path) -> Iterator[str]:
+def example_ai(folder: Path, name: str = "example-ai") -> Iterator[str]:
     """The README's AI, as printed, started as it says there; its address."""
-    (folder / "ai.py").write_text(block("run", "example-ai"))
+    (folder / "ai.py").write_text(block("run", name))
     with closing(socket.create_server(("127.0.0.1", 0))) as found:
         port = found.getsockname()[1]
     process = subprocess.Popen(
@@ -240,8 +243,9 @@ def test_every_block_says_whether_it_is_run() -> None:
     unmarked = [b.text for b in BLOCKS if b.kind is None]
     assert not unmarked
     assert not [b for b in BLOCKS if b.kind == "not run" and "needs" not in b.name]
-    known = "backup curl-ai curl-callback demo demo-stays desk env example-ai new-key"
-    known += " new-secret no-sandbox restore settings sql template tests"
+    known = "backup curl-ai curl-callback curl-question demo demo-stays desk dockerfile"
+    known += " env example-ai example-ai-later new-key new-secret no-sandbox restore"
+    known += " settings sql template tests"
     assert {b.name for b in BLOCKS if b.kind == "run"} == set(known.split())
     known = "callback demo help log status"
     assert {b.name for b in BLOCKS if b.kind == "output"} == set(known.split())
@@ -253,8 +257,8 @@ def test_every_shell_block_is_shell(b: Block) -> None:
 
 
 def test_what_the_two_big_commands_name_exists() -> None:
-    (demo,), (tests,) = block("run", "demo").splitlines(), [block("run", "tests")]
-    assert demo.endswith(".venv/bin/airbot demo --once")
+    demo, tests = block("run", "demo"), block("run", "tests")
+    assert demo.endswith(".venv/bin/airbot demo --once\n")
     assert "pip install -q '.[test]'" in tests and "-m pytest -q" in tests
     assert "\ntest =\n" in (ROOT / "setup.cfg").read_text()
 
@@ -420,7 +424,7 @@ def test_the_question_has_the_real_fields(
     shell: Shell, listener: Listener, storage: Storage
 ) -> None:
     shell.connect("localhost:5678", listener.port)
-    shell.run(block("run", "curl-ai"))
+    shell.run(block("run", "curl-question"))
     real = question_of(storage)
     assert shape(listener.bodies[0]) == shape(real)
     assert [row[0] for row in table("field | is")] == list(real)
@@ -430,31 +434,51 @@ def test_the_question_has_the_real_fields(
     assert thread_id_from(listener.bodies[0]["conversation_id"])
 
 
-def test_the_example_ai_answers_the_question_of_the_contract(
+@pytest.mark.parametrize("asked", ["curl-ai", "curl-question"])
+def test_the_ai_as_printed_answers_what_is_asked_by_hand(
+    shell: Shell, tmp_path: Path, asked: str
+) -> None:
+    with example_ai(tmp_path) as address:
+        shell.connect("localhost:5678", int(address.split(":")[2].partition("/")[0]))
+        said = json.loads(shell.run(block("run", asked)))
+    assert said["action"] == "reply" and said["message"].startswith("Hello Maya, you")
+
+
+def test_an_ai_that_answers_later_calls_back_as_the_contract_has_it(
     shell: Shell, listener: Listener, tmp_path: Path
 ) -> None:
     shell.connect("localhost:5678", listener.port)
-    shell.run(block("run", "curl-ai"))
+    shell.run(block("run", "curl-question"))
     question = listener.bodies.pop()
     question["callback_url"] = f"http://127.0.0.1:{listener.port}/back?turn=1"
-    with example_ai(tmp_path) as address:
+    with example_ai(tmp_path, "example-ai-later") as address:
         assert requests.post(address, json=question, timeout=5).status_code == 202
         wait_for(lambda: listener.bodies)
     assert listener.paths[-1] == "/back?turn=1"
     assert set(listener.bodies[0]) == {"conversation_id", "message", "sender"}
 
 
-def test_the_example_ai_has_fifteen_lines() -> None:
-    lines = [line for line in block("run", "example-ai").splitlines() if line]
-    assert len(lines) <= 15
+@pytest.mark.parametrize(
+    ("name", "most"), [("example-ai", 15), ("example-ai-later", 25)]
+)
+def test_the_example_ais_are_short(name: str, most: int) -> None:
+    lines = [line for line in block("run", name).splitlines() if line]
+    assert len(lines) <= most
+
+
+def test_the_readme_is_read_in_one_sitting() -> None:
+    assert len(TEXTS[ROOT / "README.md"].splitlines()) <= 250
 
 
 @pytest.mark.browser
-def test_the_example_ai_answers_a_guest(site: AirbnbSite, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["example-ai", "example-ai-later"])
+def test_the_example_ai_answers_a_guest(
+    site: AirbnbSite, tmp_path: Path, name: str
+) -> None:
     thread = site.add_thread(guest="Maya")
     site.guest_writes(thread, "Is parking free?")
     runner = Path(__file__).with_name("run_airbot.py")
-    with example_ai(tmp_path) as address:
+    with example_ai(tmp_path, name) as address:
         process = subprocess.Popen(
             [sys.executable, runner, "daemon", site.url, address, tmp_path],
             stdout=subprocess.PIPE,
@@ -499,10 +523,34 @@ def test_the_codes_are_those_of_the_webhook() -> None:
     assert {row[0] for row in table("code | means")} == codes - {"500", "200"}
 
 
-def test_the_n8n_recipe_uses_fields_of_the_question(storage: Storage) -> None:
-    used = set(re.findall(r"json\.body\.(\w+)", README))
-    assert {"message", "callback_url", "conversation_id"} <= used
+def test_the_n8n_recipes_use_fields_of_the_question(storage: Storage) -> None:
+    used = set(re.findall(r"json\.body\.(\w+)", README + N8N))
+    assert {"message", "property_id", "callback_url", "conversation_id"} <= used
     assert used <= set(question_of(storage))
+
+
+def test_the_n8n_workflow_can_be_imported_and_answers_at_once() -> None:
+    workflow = json.loads(N8N)
+    nodes = {node["name"]: node for node in workflow["nodes"]}
+    assert len({node["id"] for node in nodes.values()}) == len(nodes) == 5
+    ends = [
+        (start, to["node"])
+        for start, kinds in workflow["connections"].items()
+        for outputs in kinds.values()
+        for output in outputs
+        for to in output
+    ]
+    assert {name for end in ends for name in end} == set(nodes)
+    assert nodes["Webhook"]["parameters"]["responseMode"] == "responseNode"
+    answer = nodes["Respond to Webhook"]["parameters"]["responseBody"]
+    assert 'action: "reply", message: $json.output' in answer
+
+
+def test_in_n8n_a_guest_gives_no_orders() -> None:
+    [agent] = [n for n in json.loads(N8N)["nodes"] if n["name"] == "AI Agent"]
+    system = agent["parameters"]["options"]["systemMessage"]
+    assert "body" not in system and "history" not in system
+    assert "body.message" in agent["parameters"]["text"]
 
 
 # Settings
@@ -564,14 +612,24 @@ def test_every_key_and_environment_name_exists() -> None:
     }
 
 
-def test_every_link_leads_somewhere() -> None:
-    headings = re.findall(r"^#+ (.+)$", PROSE, re.MULTILINE)
-    anchors = {re.sub(r"[^\w -]", "", h).lower().replace(" ", "-") for h in headings}
-    for target in re.findall(r"\]\(([^)]+)\)", PROSE):
-        if target.startswith("#"):
-            assert target[1:] in anchors, target
-        else:
-            assert (ROOT / target).exists(), target
+def anchors_of(text: str) -> set[str]:
+    headings = re.findall(r"^#+ (.+)$", BLOCK.sub("", text), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", h).lower().replace(" ", "-") for h in headings}
+
+
+@pytest.mark.parametrize("page", [*PAGES, *(ROOT / ".github").glob("*.md")], ids=str)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)]+)\)", BLOCK.sub("", text)):
+        path, _, anchor = target.partition("#")
+        there = page.parent / path if path else page
+        assert there.exists(), target
+        assert not anchor or anchor in anchors_of(there.read_text("utf-8")), target
+
+
+def test_every_page_is_reached_from_the_readme() -> None:
+    named = set(re.findall(r"airbot/manual/(\w+)\.md", TEXTS[ROOT / "README.md"]))
+    assert {page.stem for page in PAGES[1:]} == named
 
 
 def test_the_dependencies_are_those_of_the_package() -> None:
