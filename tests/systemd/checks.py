@@ -431,7 +431,7 @@ def upgrade(machine: Machine, site: AirbnbSite) -> None:
     lab.answered()
     version = _database_version(lab)
 
-    update = README.first_below("### Updates").splitlines()
+    update = README.first_below("## Update and move").splitlines()
     assert "backup" in update[0]  # which 0.1.0 does not have
     update_to_this = "\n".join([f"cd {HOME}", *update[1:]])
     put_sources(machine)

@@ -13,6 +13,7 @@ from machine import ROOT
 from machine import Machine
 
 BLOCK = re.compile(r"^```(?:sh|sql)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+PAGES = [ROOT / "README.md", *sorted((ROOT / "airbot" / "manual").glob("*.md"))]
 GIT = ("git", "-C", str(ROOT), "-c", f"safe.directory={ROOT}")
 HOME = "/home/ana/airbot"
 WHEELS = "/srv/wheels"
@@ -20,14 +21,14 @@ PIP_CONF = f"[global]\nno-index = true\nfind-links = {WHEELS}\n"
 
 
 class Readme:
-    """This folder's, or that of an older commit."""
+    """This folder's with the manual's pages, or that of an older commit."""
 
     def __init__(self, revision: str = "") -> None:
         self.revision = revision
         self.text = (
             _git("show", f"{revision}:README.md").decode()
             if revision
-            else (ROOT / "README.md").read_text(encoding="utf-8")
+            else "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
         )
 
     def step(self, number: int) -> list[str]:
