@@ -18,7 +18,7 @@ from test_storage import reading
 
 from airbot import cli
 from airbot.cli import here
-from airbot.cli.show import clock
+from airbot.cli.layout import clock
 from airbot.locks import database_lock
 from airbot.models import AITrouble
 from airbot.models import SessionState

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from airbot.cli import as_json
-from airbot.cli import show
+from airbot.cli import layout
 from airbot.cli.here import command_here
 from airbot.cli.status import Status
 from airbot.cli.status import before_the_first_start
@@ -44,14 +44,14 @@ def status(config: Config, parsed: argparse.Namespace) -> int:
 def messages(config: Config, parsed: argparse.Namespace) -> int:
     with for_a_look(config) as shown:
         lines = shown.messages(parsed.limit)
-    _print(parsed, as_json.messages(lines), show.message_lines(lines))
+    _print(parsed, as_json.messages(lines), layout.message_lines(lines))
     return ExitCode.DONE
 
 
 def outbox(config: Config, parsed: argparse.Namespace) -> int:
     with for_a_look(config) as shown:
         lines = shown.replies(parsed.limit)
-    _print(parsed, as_json.outbox(lines), show.outbox_lines(lines))
+    _print(parsed, as_json.outbox(lines), layout.outbox_lines(lines))
     return ExitCode.DONE
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 from pathlib import Path
 
-from airbot.cli.show import wrapped
+from airbot.cli.layout import wrapped
 from airbot.exceptions import ConfigError
 from airbot.exceptions import ExitCode
 

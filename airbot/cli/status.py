@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from datetime import timedelta
 
-from airbot.cli.show import ago
-from airbot.cli.show import clock
-from airbot.cli.show import field_lines
-from airbot.cli.show import wrapped
+from airbot.cli.layout import ago
+from airbot.cli.layout import clock
+from airbot.cli.layout import field_lines
+from airbot.cli.layout import wrapped
 from airbot.config import Config
 from airbot.models import AIHealth
 from airbot.models import AITrouble

@@ -14,14 +14,6 @@ from typing import Any
 import bottle
 
 from airbot.sandbox import shapes
-from airbot.sandbox.answers import airlock_401
-from airbot.sandbox.answers import airlock_420
-from airbot.sandbox.answers import answer
-from airbot.sandbox.answers import challenge_page
-from airbot.sandbox.answers import errors
-from airbot.sandbox.answers import html
-from airbot.sandbox.answers import later
-from airbot.sandbox.answers import refusal
 from airbot.sandbox.content import changed
 from airbot.sandbox.messages import message_node
 from airbot.sandbox.operations import FILTERS
@@ -31,6 +23,14 @@ from airbot.sandbox.operations import MUTATIONS
 from airbot.sandbox.operations import READS
 from airbot.sandbox.operations import SEND
 from airbot.sandbox.operations import THREAD
+from airbot.sandbox.responses import airlock_401
+from airbot.sandbox.responses import airlock_420
+from airbot.sandbox.responses import answer
+from airbot.sandbox.responses import challenge_page
+from airbot.sandbox.responses import errors
+from airbot.sandbox.responses import html
+from airbot.sandbox.responses import later
+from airbot.sandbox.responses import refusal
 from airbot.sandbox.server import CutConnection
 from airbot.sandbox.state import INBOX_PATH
 from airbot.sandbox.state import SiteState

@@ -11,10 +11,10 @@ from typing import Any
 
 import bottle
 
-from airbot.sandbox.answers import FOLDER
-from airbot.sandbox.answers import answer
-from airbot.sandbox.answers import html
-from airbot.sandbox.answers import not_found
+from airbot.sandbox.responses import FOLDER
+from airbot.sandbox.responses import answer
+from airbot.sandbox.responses import html
+from airbot.sandbox.responses import not_found
 from airbot.sandbox.shapes import title
 from airbot.sandbox.state import INBOX_PATH
 from airbot.sandbox.state import SiteState

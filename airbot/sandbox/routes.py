@@ -13,12 +13,12 @@ from urllib.parse import quote
 
 import bottle
 
-from airbot.sandbox.answers import answer
-from airbot.sandbox.answers import challenge_html
-from airbot.sandbox.answers import challenge_page
-from airbot.sandbox.answers import html
-from airbot.sandbox.answers import later
-from airbot.sandbox.answers import redirect
+from airbot.sandbox.responses import answer
+from airbot.sandbox.responses import challenge_html
+from airbot.sandbox.responses import challenge_page
+from airbot.sandbox.responses import html
+from airbot.sandbox.responses import later
+from airbot.sandbox.responses import redirect
 from airbot.sandbox.state import INBOX_PATH
 from airbot.sandbox.state import SESSION_COOKIES
 from airbot.sandbox.state import SiteState
