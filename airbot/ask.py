@@ -77,7 +77,8 @@ class Asker:
         return True
 
     def _claim(self, now: datetime) -> Turn | None:
-        """Never one that is in hand: a clock put forward makes it due too early."""
+        """The next turn that no call is about: a clock that is put forward makes one
+        due while its call still runs."""
         with self._claiming:
             turn = self._storage.turns.claim_next(
                 now,

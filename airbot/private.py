@@ -59,7 +59,7 @@ def close_database(path: Path) -> list[str]:
 
 
 def _is_profile(folder: Path) -> bool:
-    """Else somebody has named a folder of his own, which is not ours to close."""
+    """Is it a Chromium profile? Another folder is not ours to close."""
     names = os.listdir(folder)
     return not names or any(mark in names for mark in PROFILE_MARKS)
 

@@ -284,7 +284,8 @@ class Syncer:
     # Where the page stands
 
     def _rest(self) -> None:
-        """Leave an open page where no guest waits: it marks what it shows as read."""
+        """Move the page to a conversation without unanswered texts: an open one marks
+        itself read."""
         standing = self._site.standing
         rest = self._resting_thread()
         if rest is not None and standing != rest:
@@ -295,7 +296,7 @@ class Syncer:
 
 
 def _is_news(offset: float, known: float) -> bool:
-    """Is our clock wrong, and otherwise than it was known to be?"""
+    """Does our clock differ from Airbnb's by another amount than was last said?"""
     was_right = abs(known) <= CLOCK_WARNING_S
     changed = was_right or abs(offset - known) > CLOCK_CHANGED_S
     return changed and abs(offset) > CLOCK_WARNING_S

@@ -29,7 +29,7 @@ Listening = Callable[[], AbstractContextManager[Callable[[], list[Exchange]]]]
 
 
 class Composer:
-    """Of the conversation that the page is open at; inside of a job."""
+    """The composer of the open conversation; used inside a job of the browser."""
 
     def __init__(
         self, browser: Browser, check_page: Callable[[], None], listening: Listening

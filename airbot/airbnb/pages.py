@@ -209,7 +209,7 @@ def check_status(status: int | None, what: str, retry_after: str | None = None) 
 
 
 def check_refused(status: int | None, text: str, what: str) -> None:
-    """Has who stands before Airbnb refused it, with a check for humans?"""
+    """Did Airbnb's bot check answer in its place, and ask for a human?"""
     mark = VENDORS if status in REFUSED else VENDORS_FRAME if status == 503 else None
     if mark and mark.search(text):
         raise ChallengeShown(f"HTTP {status}, {what}")

@@ -163,7 +163,7 @@ def last_list(exchanges: list[Exchange]) -> Exchange | None:
 
 
 def unanswered(exchanges: list[Exchange], operation: str) -> Exception:
-    """What it means that a page did not get an answer that it always gets."""
+    """The error for an answer that a loaded page always gets, and did not get now."""
     for exchange in exchanges:
         if pages.operation(exchange.url) == operation:
             return SiteUnavailable(f"no answer to {operation}")

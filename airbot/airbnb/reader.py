@@ -147,7 +147,7 @@ class Reader:
     def _read_shown(
         self, exchanges: list[Exchange], shown: str
     ) -> Reading | ThreadError:
-        """What is wrong with it is its own: its question will do for the others."""
+        """The open conversation, or its own error; its question serves for others."""
         exchange = last_answered(exchanges, pages.THREAD_QUERY, shown)
         asked = exchange or last_asked(exchanges, pages.THREAD_QUERY)
         answer = exchange.answer() if exchange else None
@@ -191,7 +191,7 @@ class Reader:
             self._load_again()
 
     def _load_again(self) -> None:
-        """Load the page where it stood, or where Airbnb will have it.
+        """Load the page where it stood, else at the bare inbox.
 
         The conversation that it stood at is not the one that is asked for: what is
         wrong with it is none of the caller's business.
@@ -264,7 +264,7 @@ class Reader:
         return shapes.reading(data, thread_id, self.account_id, site_time(answer))
 
     def _checked(self, answer: Answer, operation: str) -> Any:
-        """What an answer holds, or what it means that it does not."""
+        """The JSON of an answer; raises the error that another content stands for."""
         try:
             return checked(answer, operation, self._base_url)
         except NotJson:

@@ -161,7 +161,7 @@ def _check_most(all_: int, odd: list[Odd]) -> None:
 
 @contextmanager
 def _errors_told(data: Json) -> Iterator[None]:
-    """What an answer lacks and has errors for is an outage, and no changed site."""
+    """Where the answer names errors for what it lacks, Airbnb is out, not changed."""
     try:
         yield
     except SiteChanged as e:

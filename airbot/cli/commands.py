@@ -109,6 +109,6 @@ def _said(reply: Reply) -> int:
 
 
 def _oldest(storage: Storage, config: Config) -> datetime:
-    """Whose guests wrote before this, by Airbnb's clock, is too old to answer."""
+    """A guest text sent before this time, by Airbnb's clock, is too old to answer."""
     site_now = storage.session.get().site_time(utcnow())
     return site_now - config.sync.max_age

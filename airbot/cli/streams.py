@@ -37,7 +37,7 @@ def _open(number: int) -> None:
 
 
 def flush_output() -> None:
-    """What nobody takes is given up: else Python complains once more at its end."""
+    """Give up what the reader of a closed pipe did not take: else Python complains."""
     try:
         sys.stdout.flush()
     except OSError:

@@ -68,7 +68,7 @@ def _become(uid: int, path: Path) -> None:
 
 
 def _others(paths: list[Path]) -> dict[int, Path]:
-    """Who else than root could put something there, and by which file or folder.
+    """The other users who could put something there, each with a file or folder of his.
 
     In a container what root has made may lie in a folder that keeps the number of its
     owner outside.

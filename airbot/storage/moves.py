@@ -50,7 +50,8 @@ DUE = "(next_attempt_at <= :now OR next_attempt_at > :never)"
 
 
 def due_at(now: datetime, longest: timedelta) -> dict[str, str | None]:
-    """As in policy.pace.is_due: what lies behind `never` a wrong clock has stored."""
+    """The parameters of DUE; a time behind `never` was stored by a wrong clock
+    (see policy.pace.is_due)."""
     return {"now": to_text(now), "never": to_text(latest_wait(now, longest))}
 
 

@@ -326,7 +326,7 @@ def _is_pressed(reply: Reply) -> bool:
 
 
 def _left_as(reply: Reply) -> ReplyStatus:
-    """What a reply in hand is when nothing more is known of it."""
+    """The state of a reply after a death: pressed ones are `uncertain`, others wait."""
     return ReplyStatus.UNCERTAIN if _is_pressed(reply) else ReplyStatus.PENDING
 
 
@@ -463,7 +463,7 @@ def _expire(tx: Transaction, reply: Reply, now: datetime, rules: Rules) -> PutOf
 
 
 def _say_who_waits(tx: Transaction) -> None:
-    """A reply behind an unsettled one of its thread has a reason in words, too."""
+    """Write down why a reply waits behind an unsettled one of its conversation."""
     tx.execute("""
         UPDATE queue_outbox AS o
         SET last_error = 'waits until an earlier reply of the conversation is settled'

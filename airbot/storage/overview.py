@@ -195,7 +195,7 @@ class Shown:
         return [trouble_from_row(row) for row in rows]
 
     def _replies_left(self, week: datetime) -> list[sqlite3.Row]:
-        """One to a conversation that nobody has seen is forgotten after a week."""
+        """Replies for a person to look at; those to unknown conversations for a week."""
         return self._db.read(
             f"""
             SELECT o.*, h.title, COALESCE(t.first_at, o.created_at) AS asked_first
@@ -306,7 +306,7 @@ def _waiting_trouble(trouble: Trouble) -> Waiting:
 
 
 def _waiting_replies(rows: list[sqlite3.Row]) -> Iterator[Waiting]:
-    """Many to conversations that nobody knows, of a script gone wrong say, are one."""
+    """Failed replies to unknown conversations, of a script say, are one line."""
     unknown = [r for r in rows if r["title"] is None and r["status"] == "failed"]
     if len(unknown) > 1:
         rows = [row for row in rows if row not in unknown]

@@ -148,7 +148,7 @@ class Readings:
 
 
 def _know_our_own(tx: Transaction, thread_id: str) -> None:
-    """A person said "sent" of a reply that nobody had read: here it may stand.
+    """Find the message of a reply that a person called sent before it was read.
 
     Not known as ours, it would be taken for a person's answer to later texts.
     """
@@ -187,7 +187,7 @@ def stands_as(tx: Transaction, reply: Reply) -> str | None:
 
 
 def _lacking(tx: Transaction, reading: Reading, known: whole.Known) -> str | None:
-    """What keeps it from being whole; two looks that agree do away with most of it."""
+    """What keeps a reading from being whole; two looks that agree settle most of it."""
     lack = whole.lacking(reading, known)
     if lack is None or not reading.fresh or whole.newest_odd(reading):
         return lack
@@ -200,7 +200,7 @@ def _lacking(tx: Transaction, reading: Reading, known: whole.Known) -> str | Non
 def _with_known_roles(
     tx: Transaction, reading: Reading, latest: Message | None
 ) -> Reading:
-    """Who was listed once and is no more keeps the role that he had here.
+    """An account that is listed no more keeps the role of its stored messages.
 
     `latest` is the newest message as the list's row shows it: its sender may be listed
     there.

@@ -156,7 +156,7 @@ def agrees_with_last_look(tx: Transaction, reading: Reading) -> bool:
 
 
 def note_vanished(tx: Transaction, thread_id: str, ids: Sequence[str]) -> None:
-    """What Airbnb shows no more is as good as unsent; when it is back, it counts."""
+    """Treat messages that Airbnb shows no more as unsent, until it does again."""
     for id_ in ids:
         tx.execute(
             """

@@ -48,7 +48,7 @@ def is_same_origin() -> bool:
 
 
 def is_same(given: str, secret: str) -> bool:
-    """Compared whole, so that the time does not tell how much of it was right."""
+    """Compared in constant time: a timing must not tell how much of it was right."""
     return hmac.compare_digest(given.encode("utf-8", "replace"), secret.encode())
 
 

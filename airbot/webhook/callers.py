@@ -48,7 +48,7 @@ FORWARDED = ("x-forwarded-for", "x-forwarded-host", "x-real-ip", "forwarded", "v
 
 @dataclass(frozen=True)
 class Caller:
-    """Through which door he came.
+    """A caller who was let in, and what with.
 
     `turn` is what a token opens, `until` when; `call_id` names a signed call.
     """
@@ -60,7 +60,7 @@ class Caller:
 
 
 class Wrongs:
-    """How often an address was wrong of late. What it remembers is bounded."""
+    """Wrong secrets by address within the last minute; bounded."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -108,7 +108,7 @@ class Callers:
         return host in self._ours
 
     def admit(self, body: bytes) -> Caller:
-        """Raises Refused; who is wrong too often waits, and is logged once."""
+        """Raises Refused; 429 after too many wrong secrets, logged once."""
         address = request.environ.get("REMOTE_ADDR") or ""
         try:
             caller = self._judge(body)
@@ -135,7 +135,8 @@ class Callers:
             raise Refused(401, "the turn is too old to be answered")
 
     def _judge(self, body: bytes) -> Caller:
-        """What is right always passes: who guesses must not keep the AI out."""
+        """Decide by token, secret, signature or place. A right secret always passes: a
+        stranger's wrong ones must not keep the AI out."""
         query = parse_qs(request.query_string, keep_blank_values=True)
         if "turn" in query or "token" in query:
             given = query.get("turn", []), query.get("token", [])

@@ -45,7 +45,7 @@ def read_call(raw: bytes) -> Call:
 
 
 def _message(body: dict[str, Any]) -> str:
-    """As it came: whether it can be typed is judged where every answer is."""
+    """The text as it came; contract/text.py judges whether it can be typed."""
     value = body.get("message")
     if not isinstance(value, str):
         what = "is missing" if value is None else "must be a string"
