@@ -195,7 +195,7 @@ class Shown:
         return [trouble_from_row(row) for row in rows]
 
     def _replies_left(self, week: datetime) -> list[sqlite3.Row]:
-        """Replies for a person to look at; one to an unknown conversation for a week."""
+        """Replies for a person to look at; to unknown conversations for a week."""
         return self._db.read(
             f"""
             SELECT o.*, h.title, COALESCE(t.first_at, o.created_at) AS asked_first
