@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fakes import FakeAirbnb
-from fakes import Scene
+from support.fakes import FakeAirbnb
+from support.fakes import Scene
 
 from airbot.addresses import is_loopback
 from airbot.airbnb import Airbnb

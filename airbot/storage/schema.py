@@ -125,7 +125,7 @@ ALTER TABLE queue_outbox ADD COLUMN known_ids TEXT;  -- JSON list of message ids
 """
 
 # Years of messages: what is asked in every cycle, and by `airbot status`, finds its
-# rows by an index (tests/test_query_plans.py).
+# rows by an index (test_query_plans.py).
 THIRD = """
 CREATE INDEX threads_by_activity ON threads (activity_at);
 CREATE INDEX guest_texts ON messages (sent_at, position)

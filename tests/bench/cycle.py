@@ -15,7 +15,7 @@ from bench.processes import all_cpu_s
 from bench.processes import cpu_s
 from bench.table import Figure
 from bench.table import figure
-from far_site import Worlds
+from support.far_site import Worlds
 
 from airbot.airbnb import Airbnb
 from airbot.airbnb import pages

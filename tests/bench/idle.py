@@ -12,7 +12,7 @@ from bench.running import daemon
 from bench.running import wait_for
 from bench.table import Figure
 from bench.table import figure
-from far_site import Worlds
+from support.far_site import Worlds
 
 CYCLES = 100
 LOGGED = "logging__level=DEBUG"  # else a reading without news has no line

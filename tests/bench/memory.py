@@ -14,7 +14,7 @@ from bench.running import daemon
 from bench.running import wait_for
 from bench.table import Figure
 from bench.table import figure
-from far_site import Worlds
+from support.far_site import Worlds
 
 from airbot.browser import find_browser
 from airbot.browser.find import HEADLESS_SHELL

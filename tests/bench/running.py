@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
-RUNNER = Path(__file__).resolve().parent.parent / "run_airbot.py"
+from support.paths import own_environment
+from support.paths import own_process
+
 PATIENCE_S = 300.0
 
 
@@ -20,7 +20,8 @@ def daemon(
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Its first line on stdout comes when it serves."""
     process = subprocess.Popen(
-        [sys.executable, RUNNER, "daemon", site_url, ai_url, folder, *values],
+        own_process("run_airbot", "daemon", site_url, ai_url, folder, *values),
+        env=own_environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
     )

@@ -13,9 +13,9 @@ from bench.running import daemon
 from bench.running import wait_for
 from bench.table import Figure
 from bench.table import figure
-from far_site import Worlds
 from playwright.sync_api import Page
 from playwright.sync_api import sync_playwright
+from support.far_site import Worlds
 
 from airbot.airbnb import pages
 from airbot.airbnb import shapes

@@ -14,8 +14,8 @@ from bench.running import daemon
 from bench.running import wait_for
 from bench.table import Figure
 from bench.table import figure
-from fakes import FakeAirbnb
-from fakes import Scene
+from support.fakes import FakeAirbnb
+from support.fakes import Scene
 
 from airbot.demo import sandbox_config
 from airbot.models import Reply

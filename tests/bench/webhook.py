@@ -16,7 +16,7 @@ from bench.table import Figure
 from bench.table import figure
 from bottle import Bottle
 from bottle import request
-from webhooks import serve_webhook
+from support.webhooks import serve_webhook
 
 from airbot.addresses import CALLBACK_PATH
 from airbot.airbnb import shapes
