@@ -19,6 +19,9 @@ from typing import Any
 import pytest
 from support.fakes import FakeAirbnb
 from support.fakes import Scene
+from support.log_lines import WRITTEN
+from support.log_lines import lines_below
+from support.log_lines import wrong_lines
 
 from airbot.addresses import is_loopback
 from airbot.airbnb import Airbnb
@@ -33,6 +36,13 @@ from airbot.sandbox.ai import DemoAI
 from airbot.sandbox.site import AirbnbSite
 from airbot.storage import Storage
 
+pytest_plugins = ["support.airbot_process", "support.api", "support.sandbox"]
+# So that a failed assert of theirs is told in full; plugins are without it.
+pytest.register_assert_rewrite(
+    *("support.builders", "support.captured", "support.conversations"),
+    *("support.databases", "support.viewer"),
+)
+
 ENVIRONMENT = (
     "AI_WEBHOOK_URL AI_WEBHOOK_SECRET API_HOST API_PORT API_PUBLIC_URL API_SECRET "
     "AIRBNB_BASE_URL PLAYWRIGHT_SESSION_DIR AIRBNB_HEADLESS AIRBNB_BROWSER AIRBOT_DB "
@@ -40,13 +50,9 @@ ENVIRONMENT = (
 ).split()
 
 
-# What the people of the simulated site have written: test_zz_every_log_line looks for
-# it in everything that was logged.
-WRITTEN: set[str] = set()
-
-
 @pytest.fixture(autouse=True, scope="session")
 def every_log_line_is_kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """And looked at, when the last test of this process is done."""
     rooms = logging.getLogger("airbot")
     folder = tmp_path_factory.mktemp("process") / "logs"
     folder.mkdir()
@@ -55,7 +61,12 @@ def every_log_line_is_kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator
     rooms.addHandler(keep)
     logging.getLogger().setLevel(logging.INFO)
     yield
+    rooms.info("the tests are done")
     rooms.removeHandler(keep)
+    lines = lines_below(tmp_path_factory.getbasetemp())
+    assert any(line.endswith(" the tests are done") for line in lines)
+    wrong = wrong_lines(lines, WRITTEN)
+    assert not wrong, "\n".join(["wrong lines in the log:", *wrong])
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -113,9 +124,10 @@ def give_away() -> Callable[[Path], str]:
 
 @pytest.fixture
 def site(request: pytest.FixtureRequest) -> Iterator[AirbnbSite]:
-    """It serves where a browser is to come; else its world alone, in memory."""
+    """It serves in site/, and where a browser is to come; else its world alone."""
     site = AirbnbSite()
-    if request.node.get_closest_marker("browser"):
+    here = request.path.parent.name
+    if here == "site" or request.node.get_closest_marker("browser"):
         site.start()
     else:
         site._server.server_close()  # who comes nevertheless is refused, and not kept

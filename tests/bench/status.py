@@ -13,11 +13,11 @@ from pathlib import Path
 
 from bench.table import Figure
 from bench.table import figure
-from test_storage import NOW
-from test_storage import RULES
-from test_storage import guest
-from test_storage import host
-from test_storage import reading
+from support.builders import NOW
+from support.builders import RULES
+from support.builders import guest
+from support.builders import host
+from support.builders import reading
 
 from airbot.storage import Storage
 

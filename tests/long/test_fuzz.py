@@ -34,15 +34,15 @@ from hypothesis import Phase
 from hypothesis import given
 from hypothesis import settings
 from hypothesis import strategies as st
+from support.api import FORMS
+from support.captured import INBOX
+from support.captured import NOW
+from support.captured import OWN
+from support.captured import THREAD
+from support.captured import THREAD_ID
+from support.captured import paths
 from support.paths import own_environment
 from support.paths import own_process
-from test_airbnb_shapes import INBOX
-from test_airbnb_shapes import NOW
-from test_airbnb_shapes import OWN
-from test_airbnb_shapes import THREAD
-from test_airbnb_shapes import THREAD_ID
-from test_airbnb_shapes import paths
-from test_webhook import FORMS
 
 from airbot.addresses import CALLBACK_PATH
 from airbot.airbnb import pages

@@ -1,24 +1,31 @@
 """policy.py: each sentence of the design about turns and sends is a row of a table.
 
-A thread is written as its messages, top to bottom: `g1 h2 card3 g4@13h`. Letters say
-who and what, the number is the id, `@` is the age (one minute if it is left out).
+A thread is written as in support/conversations.py: `g1 h2 card3 g4@13h`.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import replace
-from datetime import UTC
-from datetime import datetime
 from datetime import timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.conversations import ALTERED
+from support.conversations import ELSE
+from support.conversations import IN
+from support.conversations import NOW
+from support.conversations import OURS
+from support.conversations import OUT
+from support.conversations import REPLY
+from support.conversations import SYSTEM
+from support.conversations import WORDS
+from support.conversations import message
+from support.conversations import messages
+from support.conversations import period
 
 from airbot.models import Direction
-from airbot.models import Kind
-from airbot.models import Message
 from airbot.models import PressOutcome
 from airbot.models import Reading
 from airbot.models import Reply
@@ -36,70 +43,9 @@ from airbot.policy.rules import Rules
 from airbot.policy.turns import Case
 from airbot.policy.turns import Decision
 
-NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 MAX_AGE = timedelta(hours=12)
 RULES = Rules(MAX_AGE, timedelta(seconds=120), 5, 6, 60)
 SETTLE = timedelta(seconds=120)
-OURS = "900"
-REPLY = "Yes, parking is free from 8 a.m. to 8 p.m."
-ALTERED = "Yes, parking is free from 8 a.m. to […]"
-HIDDEN = "Yes, parking is free from (Phone number hidden by Airbnb)."
-ELSE = "Sorry for the noise next door!"
-
-IN, OUT, SYSTEM = Direction.INBOUND, Direction.OUTBOUND, Direction.SYSTEM
-# Word: account, role, direction, kind, body.
-WORDS = {
-    "g": ("1", "guest", IN, Kind.TEXT, "text {id}"),
-    "edit": ("1", "guest", IN, Kind.TEXT, "edited {id}"),
-    "unsent": ("1", "guest", IN, Kind.DELETED, None),
-    "photo": ("1", "guest", IN, Kind.MEDIA, None),
-    "gcard": ("1", "guest", IN, Kind.CARD, None),
-    "c": ("2", "cotraveler", IN, Kind.TEXT, "text {id}"),
-    "h": ("800", "cohost", OUT, Kind.TEXT, ELSE),
-    "clock": ("800", "cohost", OUT, Kind.TEXT, ELSE),
-    "hcard": ("800", "cohost", OUT, Kind.CARD, None),
-    "hphoto": ("800", "cohost", OUT, Kind.MEDIA, None),
-    "hunsent": ("800", "cohost", OUT, Kind.DELETED, None),
-    "hsame": ("800", "cohost", OUT, Kind.TEXT, REPLY),
-    "nobody": ("700", "unlisted", SYSTEM, Kind.TEXT, ELSE),
-    "own": (OURS, "host", OUT, Kind.TEXT, REPLY),
-    "hidden": (OURS, "host", OUT, Kind.TEXT, HIDDEN),
-    "altered": (OURS, "host", OUT, Kind.TEXT, ALTERED),
-    "typed": (OURS, "host", OUT, Kind.TEXT, ELSE),
-    "owncard": (OURS, "host", OUT, Kind.CARD, None),
-    "ownunsent": (OURS, "host", OUT, Kind.DELETED, None),
-    "notice": ("3", "service", SYSTEM, Kind.NOTICE, "joined"),
-    "service": ("3", "service", SYSTEM, Kind.TEXT, "a service text"),
-    "card": ("3", "service", SYSTEM, Kind.CARD, None),
-}
-
-
-def message(word: str) -> Message:
-    found = re.fullmatch(r"([a-z]+)(\d+)(?:@(\d+)([smh]))?", word)
-    assert found, word
-    name, id_, age, unit = found.groups()
-    account, role, direction, kind, body = WORDS[name]
-    return Message(
-        id=id_,
-        account_id=account,
-        sender=role,
-        role=role,
-        direction=direction,
-        kind=kind,
-        body=body and body.format(id=id_),
-        sent_at=NOW - period(f"{age or 1}{unit or 'm'}"),
-        uuid=f"uuid-{id_}",
-        scheduled=name == "clock",
-    )
-
-
-def period(text: str) -> timedelta:
-    unit = {"s": "seconds", "m": "minutes", "h": "hours"}[text[-1]]
-    return timedelta(**{unit: int(text[:-1])})
-
-
-def messages(words: str) -> tuple[Message, ...]:
-    return tuple(message(word) for word in words.split())
 
 
 def turn_of(words: str) -> Turn | None:
@@ -158,6 +104,7 @@ def rows(table: list[tuple[str, ...]]) -> pytest.MarkDecorator:
 
 # Whose text is it?
 
+
 WHOSE = [
     ("a guest", "1", "USER", "GUEST", "guest", IN),
     ("a co-traveller", "1", "USER", "COTRAVELER", "cotraveler", IN),
@@ -201,6 +148,7 @@ def test_only_a_host_side_role_of_our_own_makes_a_thread_ours(
 
 
 # Which turn is unanswered, or why not?
+
 
 WITHOUT_A_TURN = [
     ("a new guest text", "g1", "", "", "open new 1", "new guest text"),
@@ -552,6 +500,23 @@ def test_a_reply_in_hand(
     assert reason in decision.reason
 
 
+def test_a_turn_that_is_too_old_closes_although_the_guest_wrote_again() -> None:
+    held = case("g1@13h g2", "g1@13h | answered")
+    wanted = "close expired, open new 2"
+    assert told(turns.decide_turn(held)) == wanted
+    assert told(turns.decide_send(reply(), held)) == wanted
+
+
+def test_an_edit_after_the_claim_changes_nothing() -> None:
+    held = case("edit1", "g1 | answered")
+    assert told(turns.decide_send(reply(), held)) == "nothing"
+
+
+def test_a_closed_turns_reply_yields_to_a_person_too() -> None:
+    held = case("g1 h2", standing="1=open")
+    assert turns.decide_send(reply(), held).close is not None
+
+
 def test_a_reply_in_a_thread_that_is_not_ours_fails() -> None:
     held = case("g1", "g1 | answered", hosted=False)
     assert told(turns.decide_send(reply(), held)) == "close failed"
@@ -603,11 +568,9 @@ def reading(words: str, complete: bool = True, sending: bool = False) -> Reading
 LEFT = PressOutcome(requested=True)
 NONE = PressOutcome(requested=False)
 REFUSED = PressOutcome(requested=True, refused=True, sentence="Please no phone numbers")
-
 NAMED = PressOutcome(requested=True, named=frozenset({"2"}))
 BY_UUID = PressOutcome(requested=True, named=frozenset({"uuid-2"}))
 BEFORE = Before(frozenset({"1"}))
-
 SENT, FAILED, PENDING, UNCERTAIN = "sent", "failed", "pending", "uncertain"
 JUDGED = [
     ("one new message of ours, the same text", "g1 own2", LEFT, SENT, "2"),
@@ -735,12 +698,12 @@ def test_a_refusal_keeps_the_sites_sentence_without_the_replys_words() -> None:
 
 # What to do with an uncertain one: issue 4, point 3
 
+
 ABSENT = Verdict(ReplyStatus.UNCERTAIN, "not there", absent=True)
 OTHER = Verdict(ReplyStatus.UNCERTAIN, "not there", absent=True, other_text=True)
 NEWER = Verdict(ReplyStatus.UNCERTAIN, "not there", absent=True, newer_guest_text=True)
 UNSEEN = Verdict(ReplyStatus.UNCERTAIN, "not shown to its end")
 FOUND = Verdict(ReplyStatus.SENT, None, "2")
-
 # first absent reading (None: this is it), readings so far, presses -> status, parked
 SETTLED = [
     ("the first absent reading", ABSENT, None, 0, 1, UNCERTAIN, False),
@@ -884,3 +847,7 @@ def test_the_backoff_doubles_up_to_fifteen_minutes() -> None:
     waits = [pace.backoff_s(attempts) for attempts in range(1, 9)]
     assert waits == [15, 30, 60, 120, 240, 480, 900, 900]
     assert pace.backoff_s(0) == 15
+
+
+def test_the_backoff_never_overflows() -> None:
+    assert pace.backoff_s(5000) == 900

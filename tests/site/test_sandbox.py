@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import base64
-import json
-import os
 import time
 from collections.abc import Callable
 from collections.abc import Iterator
-from datetime import datetime
-from datetime import timedelta
-from datetime import timezone
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -20,27 +15,31 @@ from playwright.sync_api import BrowserContext
 from playwright.sync_api import Page
 from playwright.sync_api import TimeoutError
 from playwright.sync_api import expect
-from playwright.sync_api import sync_playwright
+from support.sandbox import BUTTON
+from support.sandbox import COMPOSER
+from support.sandbox import INBOX
+from support.sandbox import MESSAGES
+from support.sandbox import NOTICE
+from support.sandbox import SEND
+from support.sandbox import STANDING
+from support.sandbox import THREAD
+from support.sandbox import ago
+from support.sandbox import ask
+from support.sandbox import bodies
+from support.sandbox import composer_text
+from support.sandbox import open_thread
+from support.sandbox import post
+from support.sandbox import read
+from support.sandbox import rows
+from support.sandbox import send
+from support.sandbox import sends
+from support.sandbox import write
 
-from airbot.browser import Browser
 from airbot.sandbox.site import AirbnbSite
 from airbot.sandbox.trouble import HeldBack
 from airbot.sandbox.trouble import Interruption
 from airbot.sandbox.world import Thread
 from airbot.sandbox.world import global_id
-
-INBOX = "ViaductInboxData"
-THREAD = "ViaductGetThreadAndDataQuery"
-SEND = "CreateBulkMessagesMutation"
-
-# the distribution's; where there is none, Playwright's own
-CHROMIUM = ("/usr/lib/chromium/chromium", "/usr/bin/chromium")
-
-COMPOSER = "[data-testid=messaging-composebar]"
-BUTTON = "[data-testid=messaging_compose_bar_send_button]"
-MESSAGES = "[data-testid=message-list] [role=group][data-item-id]"
-STANDING = f"{MESSAGES}[data-islastmessage]"  # a bubble has no such attribute
-NOTICE = "#thread_panel [role=alert]"
 
 NODE_KEYS = set(
     "__typename id messageThreadType localizationData userThreadTags inboxTitle "
@@ -60,118 +59,6 @@ MESSAGE_KEYS = set(
     "createdAtMs deletedAtMs editedAtMs isSoftDelete localClientData syncCursor "
     "contextualConfig reactionSummary parentMessageId senderInfoOverride".split()
 )
-
-# -- tools --------------------------------------------------------------------
-
-
-@pytest.fixture
-def site() -> Iterator[AirbnbSite]:
-    with AirbnbSite() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def context(browser: Browser) -> Iterator[BrowserContext]:
-    browser.close()  # one Playwright a thread; the next job starts it again
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=next(filter(os.path.exists, CHROMIUM), None),
-            args=[
-                "--no-sandbox",
-                "--disable-background-networking",
-                "--disable-component-update",
-                "--disable-sync",
-                "--no-first-run",
-                "--disable-quic",
-                "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-            ],
-        )
-        yield chromium.new_context()
-        chromium.close()
-
-
-@pytest.fixture
-def page(context: BrowserContext) -> Iterator[Page]:
-    page = context.new_page()
-    page.set_default_timeout(8000)
-    yield page
-    page.close()
-    context.clear_cookies()  # a cookie is the host's, whatever the port
-
-
-def ago(**past: float) -> datetime:
-    return datetime.now(timezone.utc) - timedelta(**past)
-
-
-def ask(site: AirbnbSite, operation: str, **variables: Any) -> requests.Response:
-    sha = site.hashes[operation]
-    extensions = {"persistedQuery": {"version": 1, "sha256Hash": sha}}
-    return requests.get(
-        f"{site.url}/api/v3/{operation}/{sha}",
-        params={
-            "operationName": operation,
-            "variables": json.dumps(variables),
-            "extensions": json.dumps(extensions),
-        },
-        headers={"x-airbnb-api-key": "any"},
-        timeout=5,
-    )
-
-
-def rows(site: AirbnbSite, **variables: Any) -> dict[str, Any]:
-    """The connection `inboxItems` of one page of the list."""
-    answer = ask(site, INBOX, numRequestedThreads=15, **variables).json()
-    return answer["data"]["node"]["messagingInbox"]["inboxItems"]
-
-
-def read(site: AirbnbSite, thread: Any) -> dict[str, Any]:
-    answer = ask(site, THREAD, globalThreadId=thread.id, numRequestedMessages=50)
-    return answer.json()["data"]["threadData"]
-
-
-def post(site: AirbnbSite, thread: Any, text: str, identifier: str) -> Any:
-    message = {"content": {"textContent": {"body": text}}}
-    message["uniqueIdentifier"] = identifier
-    variables = {"messageThreadId": thread.number, "messages": [message]}
-    return requests.post(
-        f"{site.url}/api/v3/{SEND}/{site.hashes[SEND]}",
-        json={"operationName": SEND, "variables": variables},
-        headers={"x-airbnb-api-key": "any"},
-        timeout=5,
-    )
-
-
-def open_thread(page: Page, site: AirbnbSite, thread: Any) -> None:
-    page.goto(f"{site.url}/hosting/messages/{thread.number}")
-    page.wait_for_selector(BUTTON)
-    page.wait_for_function(
-        "id => document.querySelector(`#inbox_list_${id}`)", arg=thread.number
-    )
-
-
-def write(page: Page, text: str) -> None:
-    """Type as a person: Shift+Enter between lines."""
-    page.click(COMPOSER)
-    for index, line in enumerate(text.split("\n")):
-        if index:
-            page.keyboard.press("Shift+Enter")
-        if line:
-            page.keyboard.insert_text(line)
-
-
-def send(page: Page, text: str) -> None:
-    write(page, text)
-    page.click(BUTTON)
-
-
-def composer_text(page: Page) -> str:
-    return page.inner_text(COMPOSER).strip()
-
-
-def sends(site: AirbnbSite) -> list[Any]:
-    return [r for r in site.requests if r.operation == SEND]
-
-
 # -- the list -----------------------------------------------------------------
 
 
@@ -404,26 +291,6 @@ def test_a_conversation_can_be_shown_no_more(site: AirbnbSite) -> None:
     assert read(site, gone)["id"] == gone.id
 
 
-# -- readings that are not whole ----------------------------------------------
-
-
-@pytest.fixture
-def talk(site: AirbnbSite) -> Thread:
-    """g1 h2 g3 g4: what the guest and the host have written."""
-    thread = site.add_thread(guest="Maya")
-    site.guest_writes(thread, "g1", at=ago(hours=4))
-    site.host_writes(thread, "h2", at=ago(hours=3))
-    site.guest_writes(thread, "g3", at=ago(hours=2))
-    site.guest_writes(thread, "g4", at=ago(hours=1))
-    return thread
-
-
-def bodies(site: AirbnbSite, thread: Thread, limit: int = 50) -> list[str]:
-    answer = ask(site, THREAD, globalThreadId=thread.id, numRequestedMessages=limit)
-    messages = answer.json()["data"]["threadData"]["messageData"]["messages"]
-    return [message["hydratedContent"]["content"]["body"] for message in messages]
-
-
 @pytest.mark.parametrize(
     ("held", "shown"),
     [
@@ -522,17 +389,6 @@ def test_a_page_reads_again_until_it_has_what_the_row_shows(
     site.thread_trouble(talk, held_back=HeldBack(1, times=3))
     open_thread(page, site, talk)
     expect(page.locator(MESSAGES)).to_have_count(4)
-
-
-# -- sick conversations, and odd JSON -----------------------------------------
-
-
-@pytest.fixture
-def other(site: AirbnbSite) -> Thread:
-    """A conversation in good health beside `talk`."""
-    thread = site.add_thread(guest="Kenji")
-    site.guest_writes(thread, "g1")
-    return thread
 
 
 def statuses(site: AirbnbSite, *threads: Thread) -> list[int]:
@@ -916,6 +772,7 @@ def test_a_redesign_takes_the_known_markup_away(
 
 # -- sending ------------------------------------------------------------------
 
+
 LINES = "Hi Maya,\n\n  two spaces, <b>no bold</b>\ttab 🙂\nlast line"
 
 
@@ -1229,6 +1086,7 @@ def test_a_worker_can_answer_the_same_for_ever(
 
 
 # -- what comes between the page and who types ---------------------------------
+
 
 DIALOGS = [("dialog", "dialog[open]"), ("overlay", "[role=dialog][aria-modal=true]")]
 OVER = [*DIALOGS, ("coachmark", "[popover]")]

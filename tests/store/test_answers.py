@@ -8,9 +8,9 @@ from collections.abc import Callable
 from contextlib import closing
 
 import pytest
-from test_storage import NOW
-from test_storage import close_turn
-from test_storage import turn_of
+from support.builders import NOW
+from support.builders import close_turn
+from support.builders import turn_of
 
 from airbot.answers import Answers
 from airbot.config import Config

@@ -11,14 +11,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from support.builders import NOW
+from support.builders import RULES
+from support.builders import card
+from support.builders import guest
+from support.builders import host
+from support.builders import later
+from support.builders import reading
 from support.webhooks import serve_webhook
-from test_storage import NOW
-from test_storage import RULES
-from test_storage import card
-from test_storage import guest
-from test_storage import host
-from test_storage import later
-from test_storage import reading
 
 from airbot.ai.host import HostAI
 from airbot.answers import Answers

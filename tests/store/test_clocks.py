@@ -14,9 +14,9 @@ from typing import Any
 from typing import cast
 
 import pytest
+from support.fakes import Closes
 from support.fakes import FakeAirbnb
 from support.fakes import Scene
-from test_gate import Closes
 
 from airbot.answers import Answers
 from airbot.ask import Asker

@@ -11,10 +11,10 @@ import re
 from collections.abc import Callable
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
-from support.paths import ROOT
+from support.manual import MANUAL
+from support.manual import read_manual
 
 from airbot import config as config_module
 from airbot.addresses import is_loopback
@@ -32,7 +32,6 @@ from airbot.config.sections import Option
 from airbot.exceptions import ConfigError
 
 HUSH = "hush " * 4 + "hush"
-MANUAL = ROOT / "config.ini"
 AI_URL = "http://localhost:5678/webhook/airbnb"
 AI = {"ai.webhook_url": AI_URL}
 ENV = {"AI_WEBHOOK_URL": AI_URL}
@@ -46,7 +45,6 @@ SCRAPE_INTERVAL_SEC=45
 SEND_WORKER_INTERVAL_SEC=15
 DATABASE_URL=postgres://old
 """
-
 Write = Callable[..., Path]
 
 
@@ -940,31 +938,6 @@ def test_loopback_is_known_in_all_its_spellings() -> None:
     far += ["127.0.0.1.example.org", "1270.0.0.1", "[localhost", "::2", "[]", "."]
     assert [host for host in near if not is_loopback(host)] == []
     assert [host for host in far if is_loopback(host)] == []
-
-
-# -- One table, told three times
-
-
-class Entry(NamedTuple):
-    name: str
-    default: str
-    env: str
-    text: str
-
-
-def read_manual() -> list[Entry]:
-    """The commented keys of config.ini, each a paragraph below its [section]."""
-    entries, section = [], ""
-    for paragraph in MANUAL.read_text(encoding="utf-8").split("\n\n"):
-        lines = paragraph.strip().splitlines()
-        if lines[-1].startswith("["):
-            section = lines[-1].strip("[]")
-        elif section:
-            key, default = re.findall(r"^# (\w+) = ?(.*)$", lines[-1])[0]
-            words = " ".join(line.removeprefix("# ") for line in lines[:-1])
-            text, _, env = words.partition(" Environment: ")
-            entries.append(Entry(f"{section}.{key}", default, env, text))
-    return entries
 
 
 def test_config_ini_has_every_key_with_its_default_and_its_purpose() -> None:

@@ -9,9 +9,9 @@ from datetime import datetime
 from datetime import timedelta
 
 import pytest
+from support.fakes import Closes
 
 from airbot.airbnb.pages import check_address
-from airbot.browser import Browser
 from airbot.daemon.gate import PAUSED
 from airbot.daemon.gate import Gate
 from airbot.exceptions import AlreadyRunning
@@ -29,16 +29,6 @@ from airbot.sync import SyncResult
 START = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 MISSING = SiteChanged("the composer [data-testid=messaging-composebar]")
 BUSY = SiteUnavailable("HTTP 503 for the inbox page")
-
-
-class Closes(Browser):
-    """A browser that is never started, and counts how often it is closed."""
-
-    def __init__(self) -> None:
-        self.closed = 0
-
-    def close(self) -> None:
-        self.closed += 1
 
 
 class Door:
@@ -154,6 +144,7 @@ def test_an_impatient_try_of_an_unknown_page_is_not_one_of_the_two(door: Door) -
 
 
 # A dialog keeps SEND alone waiting
+
 
 DIALOG = DialogShown("a dialog lies over Airbnb's page")
 

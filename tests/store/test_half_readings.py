@@ -12,10 +12,10 @@ from datetime import timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.conversations import NOW
+from support.conversations import messages
 from support.fakes import FakeAirbnb
 from support.fakes import Scene
-from test_policy import NOW
-from test_policy import messages
 
 from airbot.config import Config
 from airbot.models import Odd

@@ -90,6 +90,12 @@ def test_no_text_makes_a_second_line(said: str, journal: bool) -> None:
     assert "\\n" in shown or "\\r" in shown
 
 
+@pytest.mark.parametrize("said", ["a\u2028b", "a\x85b", "a\x0bb", "a\x1b[2Jb", "a\0b"])
+def test_no_control_character_reaches_the_log(said: str) -> None:
+    shown = LineFormatter().format(record(said=said))
+    assert len(shown.splitlines()) == 1 and shown.isprintable()
+
+
 def test_a_traceback_is_one_line() -> None:
     try:
         raise ValueError("two\nlines")
@@ -106,6 +112,11 @@ def test_arguments_that_do_not_fit_stop_nothing(tmp_path: Path) -> None:
     logging.getLogger("airbot.sync").info("%d threads", "fifteen")
     logging.getLogger("airbot.sync").info("15 threads")
     assert len(lines(tmp_path / "app.log")) == 1
+
+
+def test_a_warning_whose_arguments_do_not_fit_stops_nothing(tmp_path: Path) -> None:
+    start_logging("INFO", tmp_path)
+    logging.getLogger("somebody").warning("%d threads", "fifteen")
 
 
 @pytest.mark.parametrize(
@@ -177,11 +188,28 @@ def test_the_files_are_our_users_alone(tmp_path: Path) -> None:
         assert stat.S_IMODE((folder / name).stat().st_mode) == 0o600, name
 
 
+def test_full_files_are_our_users_alone_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("airbot.logs.FILE_BYTES", 500)
+    start_logging("INFO", tmp_path)
+    for number in range(100):
+        logging.getLogger("airbot.sync").info("event %d", number)
+    modes = {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
+    assert modes == {0o600}
+
+
 def test_a_file_goes_on_where_it_was(tmp_path: Path) -> None:
     for said in ("one", "two"):
         start_logging("INFO", tmp_path)
         logging.getLogger("airbot.sync").info(said)
     assert [line[-3:] for line in lines(tmp_path / "app.log")] == ["one", "two"]
+
+
+def test_half_a_surrogate_does_not_lose_the_line(tmp_path: Path) -> None:
+    start_logging("INFO", tmp_path)
+    logging.getLogger("airbot.sync").info("a\ud800b")
+    assert len(lines(tmp_path / "app.log")) == 1
 
 
 def test_a_full_file_makes_room(

@@ -9,6 +9,8 @@ from enum import StrEnum
 from pathlib import Path
 
 import pytest
+from support.databases import from_dump
+from support.databases import pragma
 from support.paths import DATA
 
 from airbot.models import Direction
@@ -22,12 +24,6 @@ from airbot.storage.schema import MIGRATIONS
 from airbot.storage.schema import VERSION
 
 DUMPS = sorted(DATA.glob("version*.sql"))
-
-
-def from_dump(dump: Path, path: Path) -> Path:
-    with closing(sqlite3.connect(path)) as connection:
-        connection.executescript(dump.read_text(encoding="utf-8"))
-    return path
 
 
 def schema_of(path: Path) -> list[str]:
@@ -48,11 +44,6 @@ def words_of_check(path: Path, table: str, column: str) -> set[str]:
     found = re.search(rf"CHECK\({column}IN\((.*?)\)\)", bare(text))
     assert found
     return set(re.findall(r"'(\w+)'", found[1]))
-
-
-def pragma(path: Path, name: str) -> int:
-    with closing(sqlite3.connect(path)) as connection:
-        return int(connection.execute(f"PRAGMA {name}").fetchone()[0])
 
 
 @pytest.fixture(params=DUMPS, ids=[dump.stem for dump in DUMPS])

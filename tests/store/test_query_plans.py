@@ -12,9 +12,9 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from support.builders import RULES
 from support.fakes import FakeAirbnb
 from support.fakes import Scene
-from test_storage import RULES
 
 from airbot.config import Config
 from airbot.exceptions import VerbRefused

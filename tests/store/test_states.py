@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 
 import pytest
-from test_storage import NOW
-from test_storage import claim
-from test_storage import in_hand
-from test_storage import later
-from test_storage import reply_to
-from test_storage import turn_of
+from support.builders import NOW
+from support.builders import claim
+from support.builders import in_hand
+from support.builders import later
+from support.builders import reply_to
+from support.builders import turn_of
 
 from airbot.models import ReplyStatus
 from airbot.models import TurnStatus

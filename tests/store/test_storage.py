@@ -18,146 +18,43 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.builders import MAYA
+from support.builders import NOW
+from support.builders import RULES
+from support.builders import card
+from support.builders import claim
+from support.builders import close_turn
+from support.builders import guest
+from support.builders import host
+from support.builders import in_hand
+from support.builders import later
+from support.builders import pressed
+from support.builders import reading
+from support.builders import record
+from support.builders import reply_to
+from support.builders import turn_of
+from support.databases import counted
+from support.databases import order
+from support.databases import rows
 
 from airbot.contract.payload import payload
 from airbot.exceptions import StorageError
+from airbot.exceptions import VerbRefused
 from airbot.models import Answered
-from airbot.models import Direction
 from airbot.models import Kind
-from airbot.models import Message
 from airbot.models import PressOutcome
-from airbot.models import Reading
 from airbot.models import Reply
 from airbot.models import ReplyStatus
 from airbot.models import SessionState
 from airbot.models import TakenIn
-from airbot.models import Thread
-from airbot.models import Turn
 from airbot.models import TurnStatus
 from airbot.policy.proof import Verdict
-from airbot.policy.rules import Rules
-from airbot.policy.states import TURN_MOVES
-from airbot.policy.states import By
 from airbot.storage import Storage
 from airbot.storage import View
 from airbot.storage import database as database_module
-from airbot.storage.moves import move_turn
-from airbot.storage.outbox import PutOff
 from airbot.storage.schema import VERSION
 
-NOW = datetime(2026, 11, 22, 10, 27, 3, 120000, tzinfo=UTC)
-MAX_AGE = timedelta(hours=12)
-RULES = Rules(MAX_AGE, timedelta(seconds=120), 5, per_thread_hour=6, per_hour=60)
-OURS, MAYA, TOM = "900", "1", "800"
 FIND = "SELECT * FROM queue_outbox WHERE id = :id"
-
-
-def later(seconds: float) -> datetime:
-    return NOW + timedelta(seconds=seconds)
-
-
-def guest(id_: str, body: str = "Is parking free?", at: datetime = NOW) -> Message:
-    return Message(id_, MAYA, "Maya", "guest", Direction.INBOUND, Kind.TEXT, body, at)
-
-
-def host(
-    id_: str, body: str = "Yes.", account: str = TOM, at: datetime = NOW
-) -> Message:
-    return Message(
-        id_, account, "Tom", "cohost", Direction.OUTBOUND, Kind.TEXT, body, at
-    )
-
-
-def card(id_: str, at: datetime = NOW) -> Message:
-    return Message(id_, "3", "Airbnb", "service", Direction.SYSTEM, Kind.CARD, None, at)
-
-
-def thread(id_: str = "T1", **changes: object) -> Thread:
-    values = {
-        "id": id_,
-        "title": "Maya",
-        "own_role": "OWNER",
-        "hosted": True,
-        "listing_id": "1200",
-        "stage": "CONFIRMED",
-        "description": "3 nights",
-        "activity_at": NOW,
-        "mark": "m",
-        "latest": None,
-    }
-    return Thread(**{**values, **changes})  # type: ignore[arg-type]
-
-
-def reading(
-    *messages: Message, id_: str = "T1", at: datetime = NOW, **changes: object
-) -> Reading:
-    return Reading(thread(id_, **changes), OURS, messages, True, at)
-
-
-def record(
-    storage: Storage, *messages: Message, mark: str | None = None, **changes: Any
-) -> TakenIn:
-    read = reading(*messages, **changes)
-    row = replace(read.thread, latest_id=messages[-1].id if messages else None)
-    return storage.readings.take_in(read, RULES, NOW, row, mark)
-
-
-def turn_of(storage: Storage, *messages: Message, id_: str = "T1") -> Turn:
-    record(storage, *(messages or (guest(f"{id_}-1"),)), id_=id_)
-    turn = storage.turns.newest(id_)
-    assert turn
-    return turn
-
-
-def reply_to(storage: Storage, id_: str = "T1", at: datetime = NOW) -> Reply:
-    turn = turn_of(storage, id_=id_)
-    return storage.outbox.enqueue(turn, "Yes, it is.", "AI", at)
-
-
-def claim(
-    storage: Storage, at: datetime = NOW, in_thread: int = 6, in_all: int = 60
-) -> Reply | None:
-    """As SEND does it: what is put off is passed over."""
-    rules = replace(RULES, per_thread_hour=in_thread, per_hour=in_all)
-    while isinstance(claimed := storage.outbox.claim_next(at, at, rules), PutOff):
-        pass
-    return claimed
-
-
-def in_hand(storage: Storage, at: datetime = NOW) -> Reply:
-    claimed = claim(storage, at)
-    assert claimed
-    return claimed
-
-
-def pressed(storage: Storage, reply: Reply, at: datetime = NOW) -> Reply:
-    started = storage.outbox.start_press(reply, at)
-    assert started
-    return started
-
-
-def close_turn(storage: Storage, turn: Turn, to: TurnStatus, reason: str) -> None:
-    by = next(by for by in By if (by, to) in TURN_MOVES)
-    with storage.db.transaction() as tx:
-        assert move_turn(tx, turn.id, to, by, reason, NOW)
-
-
-def rows(storage: Storage, sql: str, **params: object) -> list[Any]:
-    """What another program sees in the file."""
-    with closing(sqlite3.connect(storage.path)) as connection:
-        connection.row_factory = sqlite3.Row
-        return connection.execute(sql, params).fetchall()
-
-
-def order(storage: Storage, id_: str = "T1") -> list[str]:
-    sql = "SELECT id FROM messages WHERE thread_id = :id ORDER BY position"
-    return [row["id"] for row in rows(storage, sql, id=id_)]
-
-
-def counted(storage: Storage, table: str) -> int:
-    return int(rows(storage, f"SELECT COUNT(*) AS n FROM {table}")[0]["n"])
-
-
 # A reading is one commit
 
 
@@ -306,6 +203,13 @@ def test_a_notice_below_a_guest_text_is_no_answer(storage: Storage) -> None:
     assert storage.inbox.resting_thread(None) is None
 
 
+def test_a_card_below_an_unanswered_text_is_no_answer(storage: Storage) -> None:
+    turn = turn_of(storage, guest("1"), card("2"))
+    record(storage, guest("1"), card("2"), mark="m")
+    storage.outbox.enqueue(turn, "Yes.", "AI", NOW)
+    assert storage.inbox.resting_thread(None) is None
+
+
 # Turns
 
 
@@ -368,6 +272,15 @@ def test_turns_expire_by_the_sites_clock(storage: Storage) -> None:
     assert closed.reason == "older than 12 h"
 
 
+def test_a_failed_turn_whose_texts_went_on_is_not_asked_again(storage: Storage) -> None:
+    first = turn_of(storage, guest("1"))
+    storage.turns.give_up(first.id, "HTTP 400", NOW)
+    second = turn_of(storage, guest("1"), guest("2"))
+    storage.outbox.enqueue(second, "Yes.", "AI", NOW)
+    with pytest.raises(VerbRefused):
+        storage.verbs.retry_turn(first.id, later(-3600), NOW)
+
+
 # The queue: what goes in
 
 
@@ -408,6 +321,17 @@ def test_an_answer_to_a_closed_turn_is_kept_as_cancelled(
     assert reply.last_error == f"came when the turn was {status} already: so it went"
     assert claim(storage) is None
     assert storage.outbox.enqueue(turn, "Yes!", "AI", NOW).id == reply.id
+
+
+def test_a_reply_without_a_turn_that_is_too_old_closes_no_turn(
+    storage: Storage,
+) -> None:
+    add = storage.outbox.enqueue_without_turn
+    add("T1", "Hello", "curl", later(-13 * 3600))
+    turn = turn_of(storage)
+    held = claim(storage)
+    storage.readings.take_in(reading(guest("T1-1")), RULES, NOW, reply=held)
+    assert storage.turns.get(turn.id).status == "new"
 
 
 def test_a_pending_reply_is_cancelled_with_its_turn(storage: Storage) -> None:
@@ -543,6 +467,13 @@ def test_a_reply_is_not_in_the_way_of_its_own_second_press(storage: Storage) -> 
     nothing = Verdict(ReplyStatus.PENDING, "it did not arrive")
     storage.outbox.conclude(held, nothing, later(2), later(2))
     assert claim(storage, later(3), 1, 1)
+
+
+def test_a_second_press_is_not_held_up_by_the_first(storage: Storage) -> None:
+    reply = unproven(storage)
+    again = Verdict(ReplyStatus.PENDING, "pressing once more")
+    storage.outbox.conclude(reply, again, later(122), later(122))
+    assert claim(storage, later(123), 1)
 
 
 def test_one_thread_over_its_limit_does_not_hold_up_another(storage: Storage) -> None:
@@ -863,6 +794,16 @@ def test_a_database_of_another_program_is_refused(tmp_path: Path, pragma: str) -
     assert path.read_bytes() == before
 
 
+def test_a_database_of_another_program_without_marks_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "other.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE customers (name)")
+    before = path.read_bytes()
+    with pytest.raises(StorageError, match="belongs to another program"):
+        Storage(path)
+    assert path.read_bytes() == before
+
+
 def as_folder(path: Path) -> None:
     path.mkdir()
 
@@ -954,6 +895,12 @@ def test_processes_and_threads_that_write_at_once_lose_nothing(
     for worker in [*others, *threads]:
         worker.join()
     assert storage.session.get().tries == 600
+
+
+def test_a_fresh_database_may_be_opened_by_many_at_once(tmp_path: Path) -> None:
+    for n in range(30):
+        with ThreadPoolExecutor(6) as pool:
+            list(pool.map(lambda _: Storage(tmp_path / f"{n}.db").close(), range(6)))
 
 
 def test_a_transaction_inside_another_joins_it(storage: Storage) -> None:

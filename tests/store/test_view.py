@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-from support.paths import DATA
-from test_migrations import from_dump
-from test_migrations import pragma
+from support.databases import MADE
+from support.databases import copied
+from support.databases import everything_in
+from support.databases import killed
+from support.databases import pragma
+from support.databases import stopped
 
 from airbot.exceptions import StorageError
 from airbot.exceptions import WrongDatabase
@@ -21,51 +22,7 @@ from airbot.storage import Storage
 from airbot.storage import View
 from airbot.storage.schema import VERSION
 
-VERSION_1 = DATA / "version1.sql"
 ACCOUNT = "SELECT account_id FROM session"
-KILLED = """
-import os, pathlib, sys
-from airbot.storage import Storage
-Storage(pathlib.Path(sys.argv[1])).session.set_account("900")
-os._exit(9)
-"""
-
-
-def stopped(path: Path) -> None:
-    """As a daemon leaves it that is stopped."""
-    storage = Storage(path)
-    storage.session.set_account("900")
-    storage.close()
-    path.with_name(path.name + ".lock").unlink()
-
-
-def killed(path: Path) -> None:
-    """As a daemon leaves it that is killed: its last writes lie beside it."""
-    subprocess.run([sys.executable, "-c", KILLED, str(path)])
-    assert path.with_name(path.name + "-wal").stat().st_size
-
-
-def copied(path: Path) -> None:
-    """Without a write-ahead log, as it comes out of a backup or a dump."""
-    from_dump(VERSION_1, path)
-
-
-def older(path: Path) -> None:
-    """As the airbot before the update has left it."""
-    from_dump(VERSION_1, path)
-    with closing(sqlite3.connect(path)) as connection:
-        connection.execute("PRAGMA journal_mode = WAL")
-
-
-MADE = [stopped, killed, copied, older]
-
-
-def everything_in(folder: Path) -> dict[str, bytes]:
-    """All files; in -shm SQLite notes who reads at the moment."""
-    return {
-        path.name: b"" if path.name.endswith("-shm") else path.read_bytes()
-        for path in folder.iterdir()
-    }
 
 
 @pytest.mark.parametrize("make", MADE)

@@ -30,6 +30,7 @@ from airbot.airbnb.reader import MORE_MESSAGES
 from airbot.airbnb.reader import about_the_conversation
 from airbot.airbnb.reader import unless_the_list_works
 from airbot.browser import Answer
+from airbot.browser import Browser
 from airbot.config import Config
 from airbot.exceptions import DialogShown
 from airbot.exceptions import LoginRequired
@@ -370,3 +371,13 @@ class Scene:
 
     def posted(self) -> list[str]:
         return [message.text for message in self.site.posted()]
+
+
+class Closes(Browser):
+    """A browser that is never started, and counts how often it is closed."""
+
+    def __init__(self) -> None:
+        self.closed = 0
+
+    def close(self) -> None:
+        self.closed += 1

@@ -13,11 +13,11 @@ import json
 import sys
 from pathlib import Path
 
+from support.builders import MAX_AGE
+from support.builders import RULES
+from support.builders import guest
+from support.builders import reading
 from support.webhooks import serve_webhook
-from test_storage import MAX_AGE
-from test_storage import RULES
-from test_storage import guest
-from test_storage import reading
 
 from airbot.contract.tokens import callback_url
 from airbot.demo import sandbox_config

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import test_remote
 from playwright.sync_api import sync_playwright
-from test_remote import Person
+from support import viewer
+from support.viewer import Person
 
 from airbot.browser import find_browser
 from airbot.demo import LOOPBACK_ONLY
@@ -24,7 +24,7 @@ def log_in_as_a_person(lab: Lab, logs_in: bool = True) -> None:
 
     With `logs_in=False` there is nothing to do but to look.
     """
-    test_remote.PATIENCE_S = 30.0 * lab.machine.slow
+    viewer.PATIENCE_S = 30.0 * lab.machine.slow
     command = "cd / && sudo -u airbot airbot reconnect --remote"
     process = subprocess.Popen(
         [*lab.machine.ssh(), command],

@@ -13,7 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from test_storage import close_turn
+from support.builders import close_turn
 
 from airbot import __version__
 from airbot import cli

@@ -21,8 +21,6 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 from playwright.sync_api import Page
-from test_sandbox import context  # noqa: F401
-from test_sandbox import page  # noqa: F401
 
 from airbot.demo import sandbox_config
 from airbot.exceptions import ConfigError

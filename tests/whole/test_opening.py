@@ -8,12 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from test_migrations import pragma
-from test_view import MADE
-from test_view import copied
-from test_view import everything_in
-from test_view import killed
-from test_view import stopped
+from support.databases import MADE
+from support.databases import copied
+from support.databases import everything_in
+from support.databases import killed
+from support.databases import pragma
+from support.databases import stopped
 
 from airbot import cli
 from airbot.storage import Storage

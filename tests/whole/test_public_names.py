@@ -25,8 +25,8 @@ from enum import StrEnum
 from pathlib import Path
 
 import pytest
+from support.databases import from_dump
 from support.paths import DATA
-from test_migrations import from_dump
 
 from airbot import cli
 from airbot import exceptions

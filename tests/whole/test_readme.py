@@ -34,18 +34,18 @@ from typing import NamedTuple
 
 import pytest
 import requests
+from support.airbot_process import Airbot
+from support.airbot_process import replies
+from support.airbot_process import wait_for
+from support.builders import NOW
+from support.builders import RULES
+from support.builders import guest
+from support.builders import reading
+from support.manual import read_manual
 from support.paths import ROOT
 from support.paths import own_environment
 from support.paths import own_process
 from support.webhooks import serve_webhook
-from test_config import read_manual
-from test_daemon import Airbot
-from test_daemon import replies
-from test_daemon import wait_for
-from test_storage import NOW
-from test_storage import RULES
-from test_storage import guest
-from test_storage import reading
 
 from airbot.airbnb import thread_id_from
 from airbot.cli import main

@@ -18,11 +18,9 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from support.airbot_process import Airbot
+from support.airbot_process import wait_for
 from support.paths import ROOT
-from test_daemon import Airbot
-from test_daemon import daemon as daemon  # noqa: F401
-from test_daemon import run as run  # noqa: F401
-from test_daemon import wait_for
 
 from airbot.browser import processes
 from airbot.config import SYSTEM_CONFIG

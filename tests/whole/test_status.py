@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 import wcwidth
-from test_storage import guest
-from test_storage import reading
+from support.builders import guest
+from support.builders import reading
 
 from airbot import cli
 from airbot.cli import here

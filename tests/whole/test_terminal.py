@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_storage import RULES
-from test_storage import guest
-from test_storage import reading
+from support.builders import RULES
+from support.builders import guest
+from support.builders import reading
 
 from airbot import cli
 from airbot.daemon.dry_run import would_do
