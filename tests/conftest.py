@@ -36,11 +36,16 @@ from airbot.sandbox.ai import DemoAI
 from airbot.sandbox.site import AirbnbSite
 from airbot.storage import Storage
 
-pytest_plugins = ["support.airbot_process", "support.api", "support.sandbox"]
+pytest_plugins = [
+    "support.airbot_process",
+    "support.api",
+    "support.sandbox",
+    "support.settings",
+]
 # So that a failed assert of theirs is told in full; plugins are without it.
 pytest.register_assert_rewrite(
     *("support.builders", "support.captured", "support.conversations"),
-    *("support.databases", "support.viewer"),
+    *("support.databases", "support.sending", "support.viewer"),
 )
 
 ENVIRONMENT = (

@@ -65,6 +65,7 @@ from airbot.models import Odd
 from airbot.models import utcnow
 
 SECRET = "whsec_" + base64.b64encode(b"k" * 32).decode()
+
 HOME = "https://www.airbnb.com"
 BODY = {"conversation_id": "1234567", "message": "Yes, it is.", "sender": "AI"}
 WHOLE = json.dumps(BODY).encode()

@@ -568,9 +568,11 @@ def reading(words: str, complete: bool = True, sending: bool = False) -> Reading
 LEFT = PressOutcome(requested=True)
 NONE = PressOutcome(requested=False)
 REFUSED = PressOutcome(requested=True, refused=True, sentence="Please no phone numbers")
+
 NAMED = PressOutcome(requested=True, named=frozenset({"2"}))
 BY_UUID = PressOutcome(requested=True, named=frozenset({"uuid-2"}))
 BEFORE = Before(frozenset({"1"}))
+
 SENT, FAILED, PENDING, UNCERTAIN = "sent", "failed", "pending", "uncertain"
 JUDGED = [
     ("one new message of ours, the same text", "g1 own2", LEFT, SENT, "2"),
@@ -704,6 +706,7 @@ OTHER = Verdict(ReplyStatus.UNCERTAIN, "not there", absent=True, other_text=True
 NEWER = Verdict(ReplyStatus.UNCERTAIN, "not there", absent=True, newer_guest_text=True)
 UNSEEN = Verdict(ReplyStatus.UNCERTAIN, "not shown to its end")
 FOUND = Verdict(ReplyStatus.SENT, None, "2")
+
 # first absent reading (None: this is it), readings so far, presses -> status, parked
 SETTLED = [
     ("the first absent reading", ABSENT, None, 0, 1, UNCERTAIN, False),

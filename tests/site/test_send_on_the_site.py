@@ -185,7 +185,7 @@ def airlock(status: int) -> HTTPResponse:
     return api.answer({"error_code": 420, "client_error_info": info}, status)
 
 
-# One of each; all kinds are in test_airbnb_shapes.py.
+# One of each; all kinds are in test_airbnb_questions.py.
 ABOUT_THE_SESSION = {
     "a vendor's block in front of Airbnb": (
         lambda: api.answer(f'<script src="https://{VENDOR}/c.js"></script>', 403),

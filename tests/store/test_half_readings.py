@@ -29,7 +29,9 @@ from airbot.sandbox.trouble import HeldBack
 from airbot.storage import Storage
 
 THREAD = Thread("t", "Maya", "HOST", True, None, None, None, None, None, None)
+
 REPLY = "Yes, parking is free.\nSee you soon!"
+
 CYCLE_S = 45
 SETTLE_S = 130
 ODD = Odd("data.threadData.messageData.messages[2].account.accountId")

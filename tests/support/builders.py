@@ -13,10 +13,12 @@ from airbot.models import Kind
 from airbot.models import Message
 from airbot.models import Reading
 from airbot.models import Reply
+from airbot.models import ReplyStatus
 from airbot.models import TakenIn
 from airbot.models import Thread
 from airbot.models import Turn
 from airbot.models import TurnStatus
+from airbot.policy.proof import Verdict
 from airbot.policy.rules import Rules
 from airbot.policy.states import TURN_MOVES
 from airbot.policy.states import By
@@ -118,3 +120,23 @@ def close_turn(storage: Storage, turn: Turn, to: TurnStatus, reason: str) -> Non
     by = next(by for by in By if (by, to) in TURN_MOVES)
     with storage.db.transaction() as tx:
         assert move_turn(tx, turn.id, to, by, reason, NOW)
+
+
+def unproven(storage: Storage) -> Reply:
+    """A reply with one absent reading."""
+    reply_to(storage)
+    held = pressed(storage, in_hand(storage))
+    absent = Verdict(ReplyStatus.UNCERTAIN, "not there", absent=True)
+    return concluded(storage, held, absent, later(2), later(122))
+
+
+def concluded(
+    storage: Storage,
+    reply: Reply,
+    verdict: Verdict,
+    at: datetime,
+    again_at: datetime | None = None,
+) -> Reply:
+    found = storage.outbox.conclude(reply, verdict, at, again_at)
+    assert found
+    return found

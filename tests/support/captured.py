@@ -16,6 +16,7 @@ from airbot.models import Thread
 
 NOW = datetime(2026, 11, 22, 10, 27, tzinfo=UTC)
 OWN, GUEST, FRIEND, COHOST, STRANGER = "1001", "2002", "2003", "3003", "4004"
+
 HOME = "https://www.airbnb.com"
 AT_MS = 1_777_155_446_059
 Json = dict[str, Any]

@@ -21,6 +21,7 @@ REPLY = "Yes, parking is free from 8 a.m. to 8 p.m."
 ALTERED = "Yes, parking is free from 8 a.m. to […]"
 HIDDEN = "Yes, parking is free from (Phone number hidden by Airbnb)."
 ELSE = "Sorry for the noise next door!"
+
 IN, OUT, SYSTEM = Direction.INBOUND, Direction.OUTBOUND, Direction.SYSTEM
 # Word: account, role, direction, kind, body.
 WORDS = {

@@ -85,3 +85,8 @@ def order(storage: Storage, id_: str = "T1") -> list[str]:
 
 def counted(storage: Storage, table: str) -> int:
     return int(rows(storage, f"SELECT COUNT(*) AS n FROM {table}")[0]["n"])
+
+
+def reopened(storage: Storage) -> Storage:
+    storage.close()
+    return Storage(storage.path)

@@ -23,8 +23,10 @@ from airbot.sandbox.world import Thread
 INBOX = "ViaductInboxData"
 THREAD = "ViaductGetThreadAndDataQuery"
 SEND = "CreateBulkMessagesMutation"
+
 # the distribution's; where there is none, Playwright's own
 CHROMIUM = ("/usr/lib/chromium/chromium", "/usr/bin/chromium")
+
 COMPOSER = "[data-testid=messaging-composebar]"
 BUTTON = "[data-testid=messaging_compose_bar_send_button]"
 MESSAGES = "[data-testid=message-list] [role=group][data-item-id]"
@@ -157,3 +159,11 @@ def other(site: AirbnbSite) -> Thread:
     thread = site.add_thread(guest="Kenji")
     site.guest_writes(thread, "g1")
     return thread
+
+
+MESSAGE_KEYS = set(
+    "__typename uuid threadId id opaqueId correlationIdentifier contentType "
+    "contentSubType hydratedContent account captionType userFlagByViewer updatedAtMs "
+    "createdAtMs deletedAtMs editedAtMs isSoftDelete localClientData syncCursor "
+    "contextualConfig reactionSummary parentMessageId senderInfoOverride".split()
+)

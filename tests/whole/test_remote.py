@@ -453,6 +453,9 @@ def test_who_looks_and_who_has_gone_is_known(
     assert served.screen.away_s() > 59
 
 
+# A person in a browser of his own
+
+
 @pytest.fixture
 def airbnb(site: AirbnbSite) -> AirbnbSite:
     """An account with a guest who waits."""
