@@ -26,7 +26,8 @@ def cpu_s(browser: Browser) -> float:
     groups = processes.chromiums(browser.profile)
     pids = map(int, _numbers())
     theirs = [pid for pid in pids if _group(pid) in groups]
-    used = sum(_cpu_of(pid) for pid in [*processes.drivers(), *theirs])
+    drivers = [driver.pid for driver in processes.drivers()]
+    used = sum(_cpu_of(pid) for pid in [*drivers, *theirs])
     return time.process_time() + used
 
 
