@@ -91,9 +91,9 @@ def nothing_leaves_the_machine() -> Iterator[None]:
             assert is_loopback(str(address[0])), f"a test wanted to reach {address}"
         connect(self, address)
 
-    socket.socket.connect = guarded  # type: ignore[method-assign]
-    yield
-    socket.socket.connect = connect  # type: ignore[method-assign]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", guarded)
+        yield
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -26,6 +26,7 @@ from support.paths import own_process
 from airbot.models import utcnow
 from airbot.sandbox.ai import DemoAI
 from airbot.sandbox.site import AirbnbSite
+from airbot.sandbox.world import Thread
 from airbot.storage import Storage
 
 CHAINS = 4
@@ -47,7 +48,7 @@ class Chain:
         self.site.clock_offset_s = 10.0
         self.site.poll_s = 30.0
         self.ai = DemoAI(lambda question: f"Re: {question['message']}")
-        self.threads: dict[str, object] = {}
+        self.threads: dict[str, Thread] = {}
 
     def run(self, points: list[str]) -> dict[str, list[str]]:
         """What stands in each point's thread from the host's side, at the end."""
@@ -147,20 +148,22 @@ def _killed_at(tmp_path: Path, points: tuple[str, ...]) -> None:
 
 @pytest.mark.browser
 def test_killed_around_the_press_and_at_each_handover_every_guest_is_answered_once(
-    tmp_path,
-):
+    tmp_path: Path,
+) -> None:
     _killed_at(tmp_path, crash.BOUNDARY + crash.HANDOVERS)
 
 
 @pytest.mark.crash
 @pytest.mark.browser
-def test_killed_at_every_named_point_every_guest_is_answered_exactly_once(tmp_path):
+def test_killed_at_every_named_point_every_guest_is_answered_exactly_once(
+    tmp_path: Path,
+) -> None:
     _killed_at(tmp_path, crash.POINTS)
 
 
 @pytest.mark.crash
 @pytest.mark.browser
-def test_killed_at_two_hundred_random_moments(tmp_path):
+def test_killed_at_two_hundred_random_moments(tmp_path: Path) -> None:
     """Half of them within 150 ms of the press, with three guests in flight."""
     dice = random.Random()
     near = [f"during:site.press_send:{dice.randint(0, 150)}" for _ in range(KILLS // 2)]
@@ -172,7 +175,7 @@ def test_killed_at_two_hundred_random_moments(tmp_path):
     assert not {point: texts for point, texts in stands.items() if len(texts) != 1}
 
 
-def test_every_commit_of_the_program_is_a_named_point():
+def test_every_commit_of_the_program_is_a_named_point() -> None:
     """Commits of verbs, of housekeeping and for status are no part of the loop."""
     apart = {"turns.expire", "outbox.enqueue_without_turn", "outbox.fail"}
     apart |= {"session.set_state", "inbox.prune", "outbox.release"}

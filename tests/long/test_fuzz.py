@@ -422,7 +422,7 @@ def test_20_000_malformed_calls_do_no_harm(target: Target) -> None:
 
 # Malformed answers of Airbnb's
 
-SPOILS = (
+SPOILS: st.SearchStrategy[Any] = (
     st.sampled_from([None, "", "x", "１２", 0, -1, 2.5, True, [], {}, [None]]) | JSON
 )
 THREAD_TEXT, INBOX_TEXT = (json.dumps(answer) for answer in (THREAD, INBOX))

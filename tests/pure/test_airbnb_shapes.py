@@ -226,7 +226,7 @@ ITEMS = ("data", "node", "messagingInbox", "inboxItems")
 ROW = (*ITEMS, "edges", 0, "node")
 
 
-def without_priority(*nodes: Json) -> Json:
+def without_priority(*nodes: Json | None) -> Json:
     return without(inbox_answer(*nodes), *ITEMS[:3], "priorityItems")
 
 
@@ -361,7 +361,7 @@ def with_people(*odd: Any) -> Json:
     )
 
 
-ODD_PEOPLE = [
+ODD_PEOPLE: list[object] = [
     None,
     {},
     [],

@@ -6,6 +6,7 @@ A thread is written as in support/conversations.py: `g1 h2 card3 g4@13h`.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -63,7 +64,8 @@ def turn_of(words: str) -> Turn | None:
         fingerprint=fingerprint(texts),
         first_at=texts[0].sent_at,
         newest_at=texts[-1].sent_at,
-        **{"attempts": 1, "supersedes": 0, **numbers},
+        attempts=numbers.get("attempts", 1),
+        supersedes=numbers.get("supersedes", 0),
     )
 
 
@@ -95,7 +97,7 @@ def told(decision: Decision) -> str:
     return ", ".join(parts) or "nothing"
 
 
-def rows(table: list[tuple[str, ...]]) -> pytest.MarkDecorator:
+def rows(table: Sequence[tuple[str, ...]]) -> pytest.MarkDecorator:
     names = [row[0] for row in table]
     width = len(table[0]) - 1
     arguments = ["words", "turn", "standing", "expected", "reason"][:width]

@@ -74,7 +74,7 @@ def hang_page(browser: Browser) -> None:
 TROUBLES: dict[str, Callable[[Cycle], object]] = {
     "a crashed page": lambda c: _kill(_renderers(c.browser)),
     "a killed Chromium": lambda c: _kill(processes.chromiums(c.browser.profile)),
-    "a killed driver": lambda c: _kill(d.pid for d in c.browser._drivers()),
+    "a killed driver": lambda c: _kill({d.pid for d in c.browser._drivers()}),
     "a hung page": lambda c: hang_page(c.browser),
     "a site that takes questions and never answers": (
         lambda c: setattr(c.site.trouble, "hang", True)

@@ -32,7 +32,7 @@ DIALOGS = [("dialog", "dialog[open]"), ("overlay", "[role=dialog][aria-modal=tru
 OVER = [*DIALOGS, ("coachmark", "[popover]")]
 
 
-def interrupted(site: AirbnbSite, *kind: str, **more: Any) -> Interruption:
+def interrupted(site: AirbnbSite, *kind: Any, **more: Any) -> Interruption:
     site.trouble.interruption = Interruption(*kind, **more)
     return site.trouble.interruption
 

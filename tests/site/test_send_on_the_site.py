@@ -23,6 +23,7 @@ from airbot.exceptions import SiteUnavailable
 from airbot.models import PressOutcome
 from airbot.models import TurnStatus
 from airbot.sandbox import api
+from airbot.sandbox.answers import answer
 from airbot.sandbox.site import AirbnbSite
 from airbot.storage import Storage
 
@@ -182,17 +183,17 @@ VENDOR = "captcha-delivery.com"
 
 def airlock(status: int) -> HTTPResponse:
     info = {"airlock": {"id": 1, "friction_data": [{"name": "captcha"}]}}
-    return api.answer({"error_code": 420, "client_error_info": info}, status)
+    return answer({"error_code": 420, "client_error_info": info}, status)
 
 
 # One of each; all kinds are in test_airbnb_questions.py.
-ABOUT_THE_SESSION = {
+ABOUT_THE_SESSION: dict[str, tuple[Callable[[], HTTPResponse], type[SiteError]]] = {
     "a vendor's block in front of Airbnb": (
-        lambda: api.answer(f'<script src="https://{VENDOR}/c.js"></script>', 403),
+        lambda: answer(f'<script src="https://{VENDOR}/c.js"></script>', 403),
         ChallengeShown,
     ),
     "an airlock as a 200": (lambda: airlock(200), ChallengeShown),
-    "a login as a page": (lambda: api.answer("<h1>x</h1>", 401), LoginRequired),
+    "a login as a page": (lambda: answer("<h1>x</h1>", 401), LoginRequired),
 }
 
 
@@ -200,10 +201,10 @@ ABOUT_THE_SESSION = {
 def test_an_answer_about_the_session_is_no_refusal_of_the_message(
     scene: Scene, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    answer, error = ABOUT_THE_SESSION[kind]
+    make, error = ABOUT_THE_SESSION[kind]
     scene.queue(REPLY)
     scene.site.trouble.send, scene.site.trouble.send_times = 403, 1
-    monkeypatch.setattr(api.Api, "_send_status", lambda *_: answer())
+    monkeypatch.setattr(api.Api, "_send_status", lambda *_: make())
     with pytest.raises(error):
         scene.later(0)
     assert (scene.reply().status, scene.posted()) == ("uncertain", [])
@@ -216,7 +217,7 @@ def test_a_message_whose_hash_was_forgotten_is_no_refusal_of_it(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scene.queue(REPLY)
-    press = scene.airbnb.press_send
+    press: Callable[[], PressOutcome] = scene.airbnb.press_send
 
     def press_after_a_deploy() -> PressOutcome:
         monkeypatch.undo()
@@ -321,10 +322,10 @@ def test_a_composer_that_vanishes_while_typing_gives_no_word_away(
     scene.queue(f"{CANARY}\nand more of the {CANARY}")
     real = browser.tab.type_text  # the session's own page; the wrapper goes with it
 
-    def vanishing(selector: str, text: str) -> None:
+    def vanishing(selector: str, text: str) -> bool:
         browser.tab.probe("() => document.querySelector('.composer').remove()")
         browser.tab._page.set_default_timeout(300)
-        real(selector, text)
+        return real(selector, text)
 
     browser.tab.type_text = vanishing  # type: ignore[method-assign]
     scene.later(0)
@@ -338,7 +339,7 @@ def test_a_browser_that_dies_behind_a_swallowed_press_is_settled_by_reading(
 ) -> None:
     scene.queue(REPLY)
     scene.site.trouble.send = "swallow"
-    press = scene.airbnb.press_send
+    press: Callable[[], PressOutcome] = scene.airbnb.press_send
 
     def dying() -> PressOutcome:
         outcome = press()

@@ -25,6 +25,7 @@ from airbot.exceptions import SiteError
 from airbot.exceptions import SiteUnavailable
 from airbot.exceptions import SlowDown
 from airbot.sandbox import api
+from airbot.sandbox.answers import answer
 from airbot.sandbox.server import SiteServer
 from airbot.sandbox.site import AirbnbSite
 
@@ -324,7 +325,7 @@ def test_a_403_of_a_vendors_in_place_of_json_is_a_check_for_humans(
     site: AirbnbSite, opened: Airbnb, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     page = AS_JSON.get(kind) or WORDS + REFUSALS[kind]
-    monkeypatch.setattr(api, "_failure", lambda _: api.answer(page, 403))
+    monkeypatch.setattr(api, "_failure", lambda _: answer(page, 403))
     with pytest.raises(ChallengeShown):
         opened.read_inbox()
 
@@ -335,7 +336,7 @@ def test_the_site_s_own_vendor_blocks_both(
 ) -> None:
     site.trouble.challenge = "datadome"
     (thread,) = site.world.inbox()
-    verbs_of = {
+    verbs_of: dict[str, Callable[[], object]] = {
         "page": lambda: opened.open_thread(thread.id),
         "list": opened.read_inbox,
         "conversation": lambda: opened.read_thread(thread.id),

@@ -27,6 +27,7 @@ from airbot.config import Config
 from airbot.exceptions import VerbRefused
 from airbot.models import AITrouble
 from airbot.models import Kind
+from airbot.models import Reply
 from airbot.models import ReplyStatus
 from airbot.models import TurnStatus
 from airbot.sandbox.ai import DemoAI
@@ -639,4 +640,4 @@ def test_an_expired_turn_is_asked_with_old_and_answered_however_old(
     assert world.ask()
     assert world.reply.status == ReplyStatus.PENDING and world.reply.old_ok
     claimed = world.storage.outbox.claim_next(world.now, world.now, RULES)
-    assert claimed and claimed.id == world.reply.id
+    assert isinstance(claimed, Reply) and claimed.id == world.reply.id

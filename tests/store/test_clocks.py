@@ -18,6 +18,7 @@ from support.fakes import Closes
 from support.fakes import FakeAirbnb
 from support.fakes import Scene
 
+from airbot.ai.host import HostAI
 from airbot.answers import Answers
 from airbot.ask import Asker
 from airbot.config import Config
@@ -53,8 +54,8 @@ class World(Scene):
     def __init__(self, site: AirbnbSite, storage: Storage, config: Config) -> None:
         super().__init__(site, FakeAirbnb(site), storage, config)
         self.answers = Answers(storage, config, lambda: None, self.clock)
-        url = "http://127.0.0.1:1"
-        self.asker = Asker(storage, YesAI(), config, url, self.answers, self.clock)
+        url, ai = "http://127.0.0.1:1", cast(HostAI, YesAI())
+        self.asker = Asker(storage, ai, config, url, self.answers, self.clock)
 
     def cycle(self) -> None:
         self.syncer.run()

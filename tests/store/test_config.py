@@ -300,8 +300,8 @@ def test_a_group_may_write_that_holds_the_owner_alone(
 ) -> None:
     me = pwd.getpwuid(os.geteuid())
     group = grp.struct_group(("house", "x", tmp_path.stat().st_gid, members))
-    monkeypatch.setattr(ours.pwd, "getpwall", lambda: [me])
-    monkeypatch.setattr(ours.grp, "getgrgid", lambda gid: group)
+    monkeypatch.setattr(pwd, "getpwall", lambda: [me])
+    monkeypatch.setattr(grp, "getgrgid", lambda gid: group)
     write("").chmod(0o660)
     tmp_path.chmod(0o770)
     if taken:

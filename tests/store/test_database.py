@@ -13,6 +13,7 @@ from contextlib import closing
 from datetime import UTC
 from datetime import datetime
 from datetime import timedelta
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -252,7 +253,7 @@ def test_processes_and_threads_that_write_at_once_lose_nothing(
     storage: Storage,
 ) -> None:
     spawn = multiprocessing.get_context("spawn")
-    others = [
+    others: list[BaseProcess | threading.Thread] = [
         spawn.Process(target=count_up, args=(storage.path, 150)) for _ in range(2)
     ]
     threads = [

@@ -22,6 +22,7 @@ from support.builders import pressed
 from support.builders import reading
 from support.builders import record
 from support.builders import reply_to
+from support.builders import the
 from support.builders import turn_of
 from support.builders import unproven
 from support.databases import counted
@@ -86,7 +87,7 @@ def test_a_reply_without_a_turn_that_is_too_old_closes_no_turn(
     turn = turn_of(storage)
     held = claim(storage)
     storage.readings.take_in(reading(guest("T1-1")), RULES, NOW, reply=held)
-    assert storage.turns.get(turn.id).status == "new"
+    assert the(storage.turns.get(turn.id)).status == "new"
 
 
 def test_a_pending_reply_is_cancelled_with_its_turn(storage: Storage) -> None:
@@ -152,7 +153,7 @@ def test_a_reply_waits_for_its_next_attempt(storage: Storage) -> None:
     held = claim(storage)
     assert held
     storage.outbox.release(held, "not typed", NOW, later(15), counted=True)
-    released = storage.outbox.get(held.id)
+    released = the(storage.outbox.get(held.id))
     assert (released.status, released.attempts) == (ReplyStatus.PENDING, 1)
     assert released.last_error == "not typed"
     assert claim(storage, later(14)) is None

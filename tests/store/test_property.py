@@ -25,6 +25,7 @@ from datetime import datetime
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from typing import cast
 
 import pytest
 from hypothesis import HealthCheck
@@ -38,6 +39,7 @@ from support.fakes import Clock
 from support.fakes import FakeAirbnb
 
 from airbot.ai.host import HostAI
+from airbot.airbnb import Airbnb
 from airbot.answers import Answers
 from airbot.ask import Asker
 from airbot.contract.payload import AIAnswer
@@ -74,8 +76,10 @@ MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # no disk to wait fo
 PERSON = "ΦΨΩΦΨΩ {}"
 WORDS = "parking breakfast towels bicycle garden balcony station kitchen".split()
 
-STEPS = ("read_thread", "open_thread", "type_reply", "check_typed", "press_send")
-STEPS += ("empty_composer", "open_inbox", "read_inbox", "post")
+STEPS = (
+    *("read_thread", "open_thread", "type_reply", "check_typed", "press_send"),
+    *("empty_composer", "open_inbox", "read_inbox", "post"),
+)
 COMMITS = "commit"
 
 
@@ -249,7 +253,8 @@ class Promises(RuleBasedStateMachine):
             self.storage.db.transaction
         )
         self.airbnb = Witness(self)
-        made = (self.storage, self.airbnb, self.config, self.clock)
+        airbnb = cast(Airbnb, self.airbnb)
+        made = (self.storage, airbnb, self.config, self.clock)
         self.syncer, self.sender = Syncer(*made), Sender(*made)
         self.asker = Asker(
             self.storage,

@@ -66,11 +66,12 @@ def live(scene: Scene) -> None:
     storage.verbs.retry_turn(turn.id[:8], now - timedelta(days=9), now)
     reply = storage.outbox.get(scene.reply_id)
     assert reply is not None
-    for verb in (
+    tried: list[Callable[[], object]] = [
         lambda: storage.verbs.retry_reply(reply.id[:8], now, True, now),
         lambda: storage.verbs.cancel_reply(reply.id[:8], now),
         lambda: storage.verbs.resolve_reply(reply.id[:8], True, now),
-    ):
+    ]
+    for verb in tried:
         try:
             verb()
         except VerbRefused:

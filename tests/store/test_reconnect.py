@@ -101,7 +101,8 @@ def test_while_a_person_reconnects_the_clock_and_the_database_are_watched(
 ) -> None:
     monkeypatch.setattr(service, "ASIDE_S", 0)
     monkeypatch.setattr(service.Daemon, "_close_browser", lambda *_: None)
-    daemon, kept = service.Daemon(make_config()), []
+    daemon = service.Daemon(make_config())
+    kept: list[object] = []
     parts: Any = SimpleNamespace(
         reconnect=SimpleNamespace(is_held=lambda: not kept),
         profile=SimpleNamespace(acquire=lambda: None, release=lambda: None),

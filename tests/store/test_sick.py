@@ -6,6 +6,7 @@ queue. On FakeAirbnb; some of it in Chromium.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -149,7 +150,7 @@ class Inn:
         (message,) = self.storage.db.read(sql, {"id": thread.id})
         (sent,) = self.site.messages(thread)
         shown = message["body"] == sent.text or message["kind"] == "media"
-        return shown and message["direction"] == "inbound"
+        return bool(shown and message["direction"] == "inbound")
 
 
 @pytest.fixture
@@ -163,7 +164,10 @@ Sicken = Callable[[Inn], None]
 
 
 def switched(**switches: Any) -> Sicken:
-    return lambda inn: inn.site.thread_trouble(inn.sick, **switches) and None
+    def sicken(inn: Inn) -> None:
+        inn.site.thread_trouble(inn.sick, **switches)
+
+    return sicken
 
 
 def odd(change: Callable[[Json], Any]) -> Sicken:
@@ -374,7 +378,15 @@ def first_node_has(**values: Any) -> Callable[[Json], None]:
     return change
 
 
-NULL_ROWS = [None, 5, [], {}, {"node": None}, {"node": []}, {"node": {"id": None}}]
+NULL_ROWS: list[object] = [
+    None,
+    5,
+    [],
+    {},
+    {"node": None},
+    {"node": []},
+    {"node": {"id": None}},
+]
 
 
 @pytest.mark.parametrize("value", NULL_ROWS)
@@ -776,8 +788,8 @@ def test_what_cannot_be_settled_keeps_nobody_waiting(inn: Inn) -> None:
     inn.site.on("thread_read", lambda thread: inn.clock.advance(20))
     inn.read()
     inn.answer()
-    looks = []
-    inn.sender.run(lambda: len(looks) > 12 or bool(looks.append(None)))
+    looks = itertools.count()
+    inn.sender.run(lambda: next(looks) > 12)
     assert inn.answered(inn.resting)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from datetime import timedelta
+from typing import cast
 
 import pytest
 from support.fakes import Clock
@@ -43,7 +44,8 @@ class Inbox:
 
     def restart(self) -> None:
         """Another process on the same database."""
-        self.syncer = Syncer(self.storage, self.airbnb, self._make_config(), self.clock)
+        airbnb = cast(Airbnb, self.airbnb)
+        self.syncer = Syncer(self.storage, airbnb, self._make_config(), self.clock)
 
     def guest(self, name: str, text: str = "Hello", hours_ago: float = 0) -> Thread:
         thread = self.site.add_thread(name)
@@ -283,8 +285,13 @@ def test_a_text_that_lands_while_the_thread_is_read_is_read_the_next_time(
 
 def test_a_text_that_lands_after_the_thread_was_read_is_not_lost(inbox: Inbox) -> None:
     thread = inbox.guest("Maya")
-    later = [lambda: inbox.site.guest_writes(thread, "Wait")]
-    inbox.syncer.run(between_threads=lambda: later and later.pop()())
+    left = ["Wait"]
+
+    def write_once() -> None:
+        if left:
+            inbox.site.guest_writes(thread, left.pop())
+
+    inbox.syncer.run(between_threads=write_once)
     inbox.read_after()
     assert inbox.bodies(thread) == ["Hello", "Wait"]
 

@@ -30,6 +30,7 @@ from support.builders import host
 from support.builders import reading
 
 from airbot.contract.tokens import token_of
+from airbot.models import Reply
 from airbot.models import ReplyStatus
 from airbot.models import TurnStatus
 from airbot.storage import database as database_module
@@ -222,7 +223,7 @@ def test_a_late_repetition_tells_what_became_of_the_row(api: Api) -> None:
     turn = api.turn()
     first = api.ok(url=api.address_of(turn))
     held = api.storage.outbox.claim_next(NOW + timedelta(days=9999), None, RULES)
-    assert held
+    assert isinstance(held, Reply)
     api.storage.outbox.fail(held, "refused", NOW)
     again = api.ok(url=api.address_of(turn))
     assert again == {**first, "status": "failed"}

@@ -26,6 +26,7 @@ from support.builders import RULES
 
 from airbot.contract.tokens import token_of
 from airbot.models import Door
+from airbot.models import Reply
 from airbot.models import TurnStatus
 from airbot.webhook.callers import Wrongs
 
@@ -248,7 +249,7 @@ def test_a_repeat_never_answers_a_newer_turn(secured: Api) -> None:
 def test_a_repeat_tells_what_became_of_the_reply(secured: Api) -> None:
     first = sign(secured).json()
     held = secured.storage.outbox.claim_next(NOW, None, RULES)
-    assert held
+    assert isinstance(held, Reply)
     secured.storage.outbox.fail(held, "refused", NOW)
     assert sign(secured).json() == {**first, "status": "failed"}
 

@@ -15,8 +15,10 @@ from support.paths import own_process
 
 from airbot.sandbox.ai import DemoAI
 from airbot.sandbox.site import AirbnbSite
+from airbot.sandbox.world import Thread
 
 PATIENCE_S = 90.0
+RunProgram = Callable[..., subprocess.Popen[str]]
 
 
 class Airbot:
@@ -25,6 +27,7 @@ class Airbot:
     def __init__(self, process: subprocess.Popen[str], folder: Path) -> None:
         self.process = process
         self.folder = folder
+        assert process.stdout and process.stderr
         line = process.stdout.readline()
         assert line.startswith("serving "), line + process.stderr.read()
         self.port = int(line.split()[1])
@@ -40,6 +43,9 @@ class Airbot:
         return self.process.wait(timeout=PATIENCE_S)
 
 
+StartDaemon = Callable[..., Airbot]
+
+
 def wait_for(what: Callable[[], object]) -> None:
     end = time.monotonic() + PATIENCE_S
     while not what():
@@ -48,10 +54,8 @@ def wait_for(what: Callable[[], object]) -> None:
 
 
 @pytest.fixture
-def run(
-    site: AirbnbSite, ai: DemoAI, tmp_path: Path
-) -> Iterator[Callable[..., subprocess.Popen[str]]]:
-    started = []
+def run(site: AirbnbSite, ai: DemoAI, tmp_path: Path) -> Iterator[RunProgram]:
+    started: list[subprocess.Popen[str]] = []
 
     def start(mode: str, *values: str) -> subprocess.Popen[str]:
         process = subprocess.Popen(
@@ -71,9 +75,7 @@ def run(
 
 
 @pytest.fixture
-def daemon(
-    run: Callable[..., subprocess.Popen[str]], tmp_path: Path
-) -> Callable[..., Airbot]:
+def daemon(run: RunProgram, tmp_path: Path) -> StartDaemon:
     def start(*values: str) -> Airbot:
         fast = ("sync__interval_sec=1", "send__interval_sec=1")
         return Airbot(run("daemon", *fast, *values), tmp_path)
@@ -81,5 +83,5 @@ def daemon(
     return start
 
 
-def replies(site: AirbnbSite, thread) -> list[str]:
+def replies(site: AirbnbSite, thread: Thread) -> list[str]:
     return [m.text for m in site.posted(thread)]

@@ -7,6 +7,7 @@ from datetime import UTC
 from datetime import datetime
 from datetime import timedelta
 from typing import Any
+from typing import TypeVar
 
 from airbot.models import Direction
 from airbot.models import Kind
@@ -29,7 +30,14 @@ from airbot.storage.outbox import PutOff
 NOW = datetime(2026, 11, 22, 10, 27, 3, 120000, tzinfo=UTC)
 MAX_AGE = timedelta(hours=12)
 RULES = Rules(MAX_AGE, timedelta(seconds=120), 5, per_thread_hour=6, per_hour=60)
+T = TypeVar("T")
 OURS, MAYA, TOM = "900", "1", "800"
+
+
+def the(value: T | None) -> T:
+    """It is there."""
+    assert value is not None
+    return value
 
 
 def later(seconds: float) -> datetime:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import copy
+from collections.abc import Sequence
 from datetime import UTC
 from datetime import datetime
 from typing import Any
@@ -77,7 +78,9 @@ def tag(name: str, *values: str) -> Json:
     return {"userThreadTagName": name, "additionalValues": list(values)}
 
 
-def node(number: str = "2470000001", messages: list[Json] | None = None) -> Json:
+def node(
+    number: str = "2470000001", messages: Sequence[Json | None] | None = None
+) -> Json:
     messages = [text_item("30521819078")] if messages is None else messages
     return {
         "__typename": "MessageThread",
@@ -106,12 +109,12 @@ def node(number: str = "2470000001", messages: list[Json] | None = None) -> Json
     }
 
 
-def connection(nodes: list[Json], cursor: str | None = None) -> Json:
+def connection(nodes: Sequence[Json | None], cursor: str | None = None) -> Json:
     page = {"endCursor": cursor or "unused", "hasNextPage": cursor is not None}
     return {"edges": [{"node": n} for n in nodes], "pageInfo": page}
 
 
-def inbox_answer(*nodes: Json, cursor: str | None = None) -> Json:
+def inbox_answer(*nodes: Json | None, cursor: str | None = None) -> Json:
     inbox = {
         "priorityItems": connection(list(nodes[:1])),
         "inboxItems": connection(list(nodes), cursor),
@@ -120,7 +123,7 @@ def inbox_answer(*nodes: Json, cursor: str | None = None) -> Json:
     return {"data": {"node": viewer}, "extensions": {"traceId": "x"}}
 
 
-def thread_answer(*messages: Json) -> Json:
+def thread_answer(*messages: Json | None) -> Json:
     return {"data": {"threadData": node(messages=list(messages))}}
 
 

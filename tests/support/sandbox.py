@@ -82,20 +82,20 @@ def ask(site: AirbnbSite, operation: str, **variables: Any) -> requests.Response
     )
 
 
-def rows(site: AirbnbSite, **variables: Any) -> dict[str, Any]:
+def rows(site: AirbnbSite, **variables: Any) -> Any:
     """The connection `inboxItems` of one page of the list."""
     answer = ask(site, INBOX, numRequestedThreads=15, **variables).json()
     return answer["data"]["node"]["messagingInbox"]["inboxItems"]
 
 
-def read(site: AirbnbSite, thread: Any) -> dict[str, Any]:
+def read(site: AirbnbSite, thread: Any) -> Any:
     answer = ask(site, THREAD, globalThreadId=thread.id, numRequestedMessages=50)
     return answer.json()["data"]["threadData"]
 
 
 def post(site: AirbnbSite, thread: Any, text: str, identifier: str) -> Any:
-    message = {"content": {"textContent": {"body": text}}}
-    message["uniqueIdentifier"] = identifier
+    content = {"textContent": {"body": text}}
+    message = {"content": content, "uniqueIdentifier": identifier}
     variables = {"messageThreadId": thread.number, "messages": [message]}
     return requests.post(
         f"{site.url}/api/v3/{SEND}/{site.hashes[SEND]}",

@@ -5,30 +5,41 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Callable
+from collections.abc import Mapping
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 import requests
 from support import shifted
 from support.airbot_process import PATIENCE_S
+from support.airbot_process import RunProgram
+from support.airbot_process import StartDaemon
 from support.airbot_process import replies
 from support.airbot_process import wait_for
+from support.builders import the
 
+from airbot.browser import Browser
 from airbot.browser import processes
+from airbot.config import Config
 from airbot.daemon.parts import running_parts
 from airbot.daemon.service import Daemon
 from airbot.demo import LOOPBACK_ONLY
 from airbot.locks import database_lock
 from airbot.locks import profile_lock
 from airbot.models import utcnow
-from airbot.sandbox.api import SEND
+from airbot.sandbox.ai import DemoAI
+from airbot.sandbox.operations import SEND
 from airbot.sandbox.site import AirbnbSite
 from airbot.storage import Storage
 
 pytestmark = pytest.mark.browser
 
 
-def test_a_guest_is_answered_once_and_only_once(site, ai, daemon, tmp_path):
+def test_a_guest_is_answered_once_and_only_once(
+    site: AirbnbSite, ai: DemoAI, daemon: StartDaemon, tmp_path: Path
+) -> None:
     thread = site.add_thread(guest="Maya")
     site.guest_writes(thread, "Is parking free?")
     airbot = daemon()
@@ -47,8 +58,8 @@ def count_list_reads(site: AirbnbSite) -> int:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it_within_ten_seconds_and_leaves_no_chromium(
-    site, daemon, number
-):
+    site: AirbnbSite, daemon: StartDaemon, number: int
+) -> None:
     site.host_writes(site.add_thread(), "Welcome!")
     airbot = daemon()
     wait_for(lambda: processes.chromiums(airbot.profile()))
@@ -58,7 +69,9 @@ def test_a_signal_ends_it_within_ten_seconds_and_leaves_no_chromium(
     assert not processes.chromiums(airbot.profile())
 
 
-def test_a_signal_ends_it_while_the_site_hangs(site, daemon):
+def test_a_signal_ends_it_while_the_site_hangs(
+    site: AirbnbSite, daemon: StartDaemon
+) -> None:
     site.add_thread()
     site.trouble.hang = True
     airbot = daemon()
@@ -69,7 +82,9 @@ def test_a_signal_ends_it_while_the_site_hangs(site, daemon):
     assert not processes.chromiums(airbot.profile())
 
 
-def test_a_killed_daemon_starts_again_and_answers_what_came_meanwhile(site, ai, daemon):
+def test_a_killed_daemon_starts_again_and_answers_what_came_meanwhile(
+    site: AirbnbSite, ai: DemoAI, daemon: StartDaemon
+) -> None:
     thread = site.add_thread(guest="Maya")
     first = daemon()
     wait_for(lambda: count_list_reads(site))
@@ -82,8 +97,8 @@ def test_a_killed_daemon_starts_again_and_answers_what_came_meanwhile(site, ai, 
 
 
 def test_what_a_death_left_is_settled_before_the_whole_inbox_is_read(
-    site, ai, run, daemon, tmp_path
-):
+    site: AirbnbSite, ai: DemoAI, run: RunProgram, daemon: StartDaemon, tmp_path: Path
+) -> None:
     site.guest_writes(site.add_thread("Maya"), "Is parking free?")
     first = run("daemon", "crash=after:site.press_send")
     assert first.wait(PATIENCE_S) == -signal.SIGKILL
@@ -91,7 +106,7 @@ def test_what_a_death_left_is_settled_before_the_whole_inbox_is_read(
     for number in range(4):
         site.guest_writes(site.add_thread(f"Guest {number}"), "Hello?")
     storage = Storage(tmp_path / "airbot.db")
-    settled = {}
+    settled: dict[str, Mapping[str, int]] = {}
     site.on(
         "thread_read",
         lambda thread: settled.setdefault(thread.number, storage.shown.reply_counts()),
@@ -102,7 +117,9 @@ def test_what_a_death_left_is_settled_before_the_whole_inbox_is_read(
     assert airbot.stop() == 0
 
 
-def test_a_second_airbot_ends_with_75_and_names_the_first(site, daemon, run):
+def test_a_second_airbot_ends_with_75_and_names_the_first(
+    site: AirbnbSite, daemon: StartDaemon, run: RunProgram
+) -> None:
     first = daemon()
     second = run("once")
     _, errors = second.communicate(timeout=PATIENCE_S)
@@ -121,8 +138,8 @@ def test_a_second_airbot_ends_with_75_and_names_the_first(site, daemon, run):
     ids=["same profile", "same database", "both"],
 )
 def test_a_second_airbot_on_the_same_profile_or_database_names_who_holds_it(
-    run, tmp_path, other, mode
-):
+    run: RunProgram, tmp_path: Path, other: str, mode: str
+) -> None:
     locks = (
         profile_lock(tmp_path / "session", "the first airbot"),
         database_lock(tmp_path / "airbot.db"),
@@ -140,7 +157,9 @@ def test_a_second_airbot_on_the_same_profile_or_database_names_who_holds_it(
 
 
 @pytest.mark.parametrize("link", ["session", "airbot.db"])
-def test_a_second_name_for_the_same_place_is_the_same_place(run, tmp_path, link):
+def test_a_second_name_for_the_same_place_is_the_same_place(
+    run: RunProgram, tmp_path: Path, link: str
+) -> None:
     settings = {"session": "airbnb__session_dir", "airbot.db": "storage__path"}
     real = tmp_path / "elsewhere" / link
     real.parent.mkdir()
@@ -154,7 +173,9 @@ def test_a_second_name_for_the_same_place_is_the_same_place(run, tmp_path, link)
     assert f"process id {os.getpid()}" in errors
 
 
-def test_one_cycle_during_reconnect_ends_with_75_and_names_it(run, tmp_path):
+def test_one_cycle_during_reconnect_ends_with_75_and_names_it(
+    run: RunProgram, tmp_path: Path
+) -> None:
     lock = profile_lock(tmp_path / "session", "airbot reconnect")
     lock.acquire()
     cycle = run("once")
@@ -173,8 +194,8 @@ def test_one_cycle_during_reconnect_ends_with_75_and_names_it(run, tmp_path):
     ids=lambda trouble: str(next(iter(trouble.values()))),
 )
 def test_a_challenge_or_login_stops_the_site_work_and_keeps_the_webhook_open(
-    site, daemon, trouble, tmp_path
-):
+    site: AirbnbSite, daemon: StartDaemon, trouble: dict[str, object], tmp_path: Path
+) -> None:
     thread = site.add_thread()
     for name, value in trouble.items():
         setattr(site.trouble, name, value)
@@ -194,8 +215,8 @@ def test_a_challenge_or_login_stops_the_site_work_and_keeps_the_webhook_open(
 
 
 def test_a_pause_survives_a_restart_and_nothing_reaches_the_site(
-    site, ai, daemon, run, tmp_path
-):
+    site: AirbnbSite, ai: DemoAI, daemon: StartDaemon, run: RunProgram, tmp_path: Path
+) -> None:
     thread = site.add_thread(guest="Maya")
     site.guest_writes(thread, "Hello?")
     site.trouble.challenge = "arkose"
@@ -220,8 +241,8 @@ def test_a_pause_survives_a_restart_and_nothing_reaches_the_site(
 
 
 def test_after_reconnect_young_replies_go_out_and_old_ones_are_cancelled(
-    site, ai, daemon, run, tmp_path
-):
+    site: AirbnbSite, ai: DemoAI, daemon: StartDaemon, run: RunProgram, tmp_path: Path
+) -> None:
     old, young = site.add_thread(guest="Maya"), site.add_thread(guest="Noor")
     ai.mode = "silent"
     site.guest_writes(old, "Hello?", at=utcnow() - timedelta(hours=11, minutes=50))
@@ -245,7 +266,9 @@ def test_after_reconnect_young_replies_go_out_and_old_ones_are_cancelled(
     assert airbot.stop() == 0
 
 
-def test_a_login_outlives_a_daemon_that_is_killed(site, ai, daemon, run, tmp_path):
+def test_a_login_outlives_a_daemon_that_is_killed(
+    site: AirbnbSite, ai: DemoAI, daemon: StartDaemon, run: RunProgram, tmp_path: Path
+) -> None:
     site.require_cookie = site.person_is_there = True
     thread = site.add_thread(guest="Maya")
     site.host_writes(thread, "Welcome!")
@@ -261,8 +284,8 @@ def test_a_login_outlives_a_daemon_that_is_killed(site, ai, daemon, run, tmp_pat
 
 
 def test_a_send_that_meets_a_check_also_stops_the_reading_that_it_came_into(
-    site, ai, make_config, browser
-):
+    site: AirbnbSite, ai: DemoAI, make_config: Callable[..., Config], browser: Browser
+) -> None:
     browser.close()  # one Playwright a thread
     config = make_config(site.url, ai.url)
     first = site.add_thread(guest="Maya")
@@ -271,7 +294,7 @@ def test_a_send_that_meets_a_check_also_stops_the_reading_that_it_came_into(
     with running_parts(config, LOOPBACK_ONLY) as parts:
         try:
             daemon._sync(parts)
-            turn = parts.storage.turns.newest(first.id)
+            turn = the(parts.storage.turns.newest(first.id))
             reply = parts.storage.outbox.enqueue(turn, "Yes.", "AI", utcnow())
             site.trouble.challenge, site.trouble.challenge_on = "airlock_420", "send"
             for number in range(3):
@@ -282,12 +305,14 @@ def test_a_send_that_meets_a_check_also_stops_the_reading_that_it_came_into(
             sends = [r.operation for r in site.requests].count(SEND)
             assert sends == 1 and site.requests[-1].operation == SEND
             assert not parts.browser.is_open
-            assert parts.storage.outbox.get(reply.id).status == "uncertain"
+            assert the(parts.storage.outbox.get(reply.id)).status == "uncertain"
         finally:
             parts.browser.close()
 
 
-def test_a_slow_ai_does_not_hold_up_another_reply(site, ai, daemon):
+def test_a_slow_ai_does_not_hold_up_another_reply(
+    site: AirbnbSite, ai: DemoAI, daemon: StartDaemon
+) -> None:
     slow, other = site.add_thread(guest="Slow"), site.add_thread(guest="Other")
     ai.mode = "silent"
     airbot = daemon()
@@ -300,7 +325,9 @@ def test_a_slow_ai_does_not_hold_up_another_reply(site, ai, daemon):
     assert airbot.stop() == 0
 
 
-def test_a_reply_that_arrives_goes_out_at_once(site, ai, daemon):
+def test_a_reply_that_arrives_goes_out_at_once(
+    site: AirbnbSite, ai: DemoAI, daemon: StartDaemon
+) -> None:
     thread = site.add_thread(guest="Maya")
     ai.mode = "silent"
     site.guest_writes(thread, "Hello?")
@@ -313,8 +340,8 @@ def test_a_reply_that_arrives_goes_out_at_once(site, ai, daemon):
 
 @pytest.mark.parametrize("seconds", [-3 * 3600, 2 * 365 * 86_400])
 def test_a_clock_that_is_put_forward_or_back_holds_up_no_guest(
-    site, ai, daemon, tmp_path, seconds
-):
+    site: AirbnbSite, ai: DemoAI, daemon: StartDaemon, tmp_path: Path, seconds: int
+) -> None:
     clock = tmp_path / "clock"
     shifted.put(clock, 0)
     first, second = site.add_thread(guest="Maya"), site.add_thread(guest="Noor")
@@ -332,8 +359,8 @@ def test_a_clock_that_is_put_forward_or_back_holds_up_no_guest(
 
 
 def test_a_database_that_is_deleted_ends_the_daemon_with_1_and_a_sentence(
-    site, daemon, tmp_path
-):
+    site: AirbnbSite, daemon: StartDaemon, tmp_path: Path
+) -> None:
     site.host_writes(site.add_thread(), "Welcome!")
     airbot = daemon()
     wait_for(lambda: count_list_reads(site))
@@ -346,8 +373,8 @@ def test_a_database_that_is_deleted_ends_the_daemon_with_1_and_a_sentence(
 
 
 def test_a_database_that_is_deleted_meanwhile_ends_one_cycle_with_1(
-    site, ai, run, tmp_path
-):
+    site: AirbnbSite, ai: DemoAI, run: RunProgram, tmp_path: Path
+) -> None:
     site.guest_writes(site.add_thread("Maya"), "Is parking free?")
     ai.mode = "silent"
     cycle = run("once")
@@ -357,7 +384,9 @@ def test_a_database_that_is_deleted_meanwhile_ends_one_cycle_with_1(
     assert cycle.returncode == 1 and not site.posted()
 
 
-def test_once_reads_asks_waits_and_sends(site, ai, run, tmp_path):
+def test_once_reads_asks_waits_and_sends(
+    site: AirbnbSite, ai: DemoAI, run: RunProgram, tmp_path: Path
+) -> None:
     thread = site.add_thread(guest="Maya")
     site.guest_writes(thread, "Is parking free?")
     process = run("once")
@@ -367,7 +396,9 @@ def test_once_reads_asks_waits_and_sends(site, ai, run, tmp_path):
     assert len(replies(site, thread)) == 1
 
 
-def test_once_ends_77_where_a_person_is_needed_and_again_without_asking(site, run):
+def test_once_ends_77_where_a_person_is_needed_and_again_without_asking(
+    site: AirbnbSite, run: RunProgram
+) -> None:
     site.add_thread()
     site.trouble.logged_out = True
     first = run("once")
@@ -379,7 +410,9 @@ def test_once_ends_77_where_a_person_is_needed_and_again_without_asking(site, ru
     assert len(site.requests) == asked
 
 
-def test_once_ends_1_when_the_site_is_unavailable(site, run):
+def test_once_ends_1_when_the_site_is_unavailable(
+    site: AirbnbSite, run: RunProgram
+) -> None:
     site.add_thread()
     site.trouble.api_status = 500
     process = run("once")
@@ -387,7 +420,9 @@ def test_once_ends_1_when_the_site_is_unavailable(site, run):
     assert process.returncode == 1
 
 
-def test_a_dry_run_shows_what_would_be_asked_and_does_nothing(site, ai, run, tmp_path):
+def test_a_dry_run_shows_what_would_be_asked_and_does_nothing(
+    site: AirbnbSite, ai: DemoAI, run: RunProgram, tmp_path: Path
+) -> None:
     thread = site.add_thread(guest="Maya")
     site.guest_writes(thread, "Is parking free?")
     process = run("dry")
@@ -398,7 +433,9 @@ def test_a_dry_run_shows_what_would_be_asked_and_does_nothing(site, ai, run, tmp
     assert not (tmp_path / "airbot.db").exists()
 
 
-def test_no_guest_text_and_no_reply_is_in_any_log(site, ai, daemon):
+def test_no_guest_text_and_no_reply_is_in_any_log(
+    site: AirbnbSite, ai: DemoAI, daemon: StartDaemon
+) -> None:
     ai.answer = lambda question: "CANARY-REPLY\nsecond"
     thread = site.add_thread(guest="Maya")
     site.guest_writes(thread, "CANARY-GUEST")
@@ -413,7 +450,9 @@ def test_no_guest_text_and_no_reply_is_in_any_log(site, ai, daemon):
     assert "CANARY" not in str(rows[0].last_error)
 
 
-def test_reconnect_clears_the_pause_and_the_daemon_carries_on(site, ai, daemon, run):
+def test_reconnect_clears_the_pause_and_the_daemon_carries_on(
+    site: AirbnbSite, ai: DemoAI, daemon: StartDaemon, run: RunProgram
+) -> None:
     thread = site.add_thread(guest="Maya")
     site.guest_writes(thread, "Hello?")
     site.trouble.challenge = "airlock_page"
@@ -429,13 +468,13 @@ def test_reconnect_clears_the_pause_and_the_daemon_carries_on(site, ai, daemon, 
 
 
 def test_a_daemon_that_starts_during_reconnect_waits_with_its_webhook_open(
-    site, ai, daemon, run
-):
+    site: AirbnbSite, ai: DemoAI, daemon: StartDaemon, run: RunProgram
+) -> None:
     thread = site.add_thread(guest="Maya")
     site.guest_writes(thread, "Hello?")
     site.trouble.logged_out = True
     window = run("reconnect")
-    assert "window" in window.stdout.readline()
+    assert window.stdout and "window" in window.stdout.readline()
     airbot = daemon()
     call = {"conversation_id": thread.id, "message": "Hi", "sender": "AI"}
     address = f"http://127.0.0.1:{airbot.port}/api/ai/webhook-simple"
@@ -448,8 +487,8 @@ def test_a_daemon_that_starts_during_reconnect_waits_with_its_webhook_open(
 
 
 def test_reconnect_as_another_user_than_the_profiles_owner_is_refused(
-    run, tmp_path, give_away
-):
+    run: RunProgram, tmp_path: Path, give_away: Callable[[Path], str]
+) -> None:
     (tmp_path / "session").mkdir()
     name = give_away(tmp_path / "session")
     window = run("reconnect")

@@ -215,7 +215,7 @@ def test_what_it_does_not_know_it_says() -> None:
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("path", ["/guest/{}", "/hosting/messages/{}"])
 def test_a_page_fits_and_says_that_it_is_simulated(
-    site: AirbnbSite, page: Page, path: str, size: str  # noqa: F811
+    site: AirbnbSite, page: Page, path: str, size: str
 ) -> None:
     width, height = SIZES[size]
     thread = site.add_thread(guest="Maya")
@@ -235,9 +235,7 @@ def test_a_page_fits_and_says_that_it_is_simulated(
 
 @pytest.mark.browser
 @pytest.mark.parametrize("path", ["/guest/{}", "/hosting/messages/{}"])
-def test_the_composer_grows(
-    site: AirbnbSite, page: Page, path: str  # noqa: F811
-) -> None:
+def test_the_composer_grows(site: AirbnbSite, page: Page, path: str) -> None:
     page.goto(site.url + path.format(site.add_thread().number))
     field = page.locator(".editor")
     field.fill("one line")

@@ -50,11 +50,11 @@ from support.webhooks import serve_webhook
 from airbot.airbnb import thread_id_from
 from airbot.cli import main
 from airbot.cli.parser import make_parser
-from airbot.config import SECTIONS
 from airbot.config import SYSTEM_CONFIG
 from airbot.config import Config
 from airbot.config import load_config
 from airbot.config.sections import OPTIONS
+from airbot.config.sections import SECTIONS
 from airbot.contract.payload import payload
 from airbot.models import ReplyStatus
 from airbot.models import TurnStatus

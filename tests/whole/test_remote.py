@@ -177,7 +177,7 @@ def test_under_another_name_nothing_opens(served: Served, host: str) -> None:
 def test_a_header_that_is_no_utf8_opens_nothing_and_is_no_bug(
     served: Served, name: str
 ) -> None:
-    headers = {"Host": "127.0.0.1", name: b"\xff\xfe"}
+    headers: dict[str, str | bytes | None] = {"Host": "127.0.0.1", name: b"\xff\xfe"}
     answer = requests.get(f"{served.url}/frame?after=0", headers=headers, timeout=5)
     assert answer.status_code == 403
 
@@ -343,7 +343,8 @@ def test_a_blinking_caret_is_told_of_now_and_then_and_after_an_act_at_once(
 ) -> None:
     clock = [1000.0]
     monkeypatch.setattr("airbot.remote.screen.time.monotonic", lambda: clock[0])
-    screen, names = served.screen, []
+    screen = served.screen
+    names: list[str] = []
     for jpeg in (b"on", b"off"):
         screen.show(Picture(jpeg, 10, 10))
         frame = screen.wait_for(len(names), frozenset(names), 0)
@@ -485,7 +486,7 @@ def person(
 
 @pytest.fixture
 def remote(
-    run: Callable[..., subprocess.Popen[str]],  # noqa: F811
+    run: Callable[..., subprocess.Popen[str]],
 ) -> Callable[..., tuple[subprocess.Popen[str], str]]:
     def start(*values: str) -> tuple[subprocess.Popen[str], str]:
         process = run("remote", *values)
@@ -521,7 +522,7 @@ def code_page(site: AirbnbSite) -> str:
 def test_a_person_logs_in_passes_the_check_and_the_daemon_sends_what_waits(
     airbnb: AirbnbSite,
     ai: Any,
-    daemon: Callable[..., Airbot],  # noqa: F811
+    daemon: Callable[..., Airbot],
     remote: Callable[..., Any],
     person: Person,
     tmp_path: Path,
@@ -687,7 +688,12 @@ def test_a_keyboard_is_understood_however_it_writes(
         person.page.keyboard.press("Enter")
     wanted = "Open, S\u00e9same 7-\U0001f511\n" * 2
     acts: list[Act] = []
-    wait_for(lambda: acts.extend(served.screen.take()) or written(acts) == wanted)
+
+    def all_is_written() -> bool:
+        acts.extend(served.screen.take())
+        return written(acts) == wanted
+
+    wait_for(all_is_written)
 
 
 def written(acts: list[Act]) -> str:

@@ -19,12 +19,14 @@ from pathlib import Path
 
 import pytest
 from support.airbot_process import Airbot
+from support.airbot_process import StartDaemon
 from support.airbot_process import wait_for
 from support.paths import ROOT
 
 from airbot.browser import processes
 from airbot.config import SYSTEM_CONFIG
 from airbot.config.sections import OPTIONS
+from airbot.sandbox.site import AirbnbSite
 
 MANAGER = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
 PATIENCE_S = 90.0
@@ -170,7 +172,9 @@ def manager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Manager
 
 
 @pytest.mark.browser
-def test_a_daemon_tells_its_manager_how_it_is(site, daemon, manager):  # noqa: F811
+def test_a_daemon_tells_its_manager_how_it_is(
+    site: AirbnbSite, daemon: StartDaemon, manager: Manager
+) -> None:
     site.host_writes(site.add_thread(), "Welcome!")
     with closing(socket.create_server(("127.0.0.1", 0))) as found:
         port = found.getsockname()[1]
@@ -191,7 +195,9 @@ def test_a_daemon_tells_its_manager_how_it_is(site, daemon, manager):  # noqa: F
 
 
 @pytest.mark.browser
-def test_a_pause_shows_in_the_managers_status(site, daemon, manager):  # noqa: F811
+def test_a_pause_shows_in_the_managers_status(
+    site: AirbnbSite, daemon: StartDaemon, manager: Manager
+) -> None:
     site.trouble.challenge = "airlock_page"
     airbot: Airbot = daemon()
     assert manager.wait("STATUS=session captcha: Airbnb ")
@@ -200,10 +206,13 @@ def test_a_pause_shows_in_the_managers_status(site, daemon, manager):  # noqa: F
 
 
 @pytest.mark.browser
-def test_the_managers_watchdog_leaves_a_reason(daemon):  # noqa: F811
+def test_the_managers_watchdog_leaves_a_reason(
+    daemon: StartDaemon,
+) -> None:
     airbot: Airbot = daemon()
     wait_for(lambda: " send: " in airbot.log() or " sync: " in airbot.log())
     assert airbot.stop(signal.SIGABRT) == -signal.SIGABRT
+    assert airbot.process.stderr
     said = airbot.process.stderr.read()
     assert "in _watch" in said and said.count("Thread 0x") > 3
 

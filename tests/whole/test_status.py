@@ -15,6 +15,7 @@ import pytest
 import wcwidth
 from support.builders import guest
 from support.builders import reading
+from support.builders import the
 
 from airbot import cli
 from airbot.cli import here
@@ -261,7 +262,7 @@ def test_how_long_the_longest_waiting_guest_waits_is_said(running: Place) -> Non
     shown = json.loads(running.status("--json")[1])
     assert shown["longest_wait"]["who"] == "Noor"
     assert shown["longest_wait"]["since"] == iso(
-        running.storage.turns.newest("Noor").first_at
+        the(running.storage.turns.newest("Noor")).first_at
     )
 
 
