@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 import threading
 import time
@@ -50,8 +51,10 @@ class Viewer(threading.Thread):
         super().__init__(daemon=True)
         self.session = requests.Session()
         self.session.headers["Origin"] = url
-        self.session.get(f"{url}/?token={token}")
+        opened = self.session.post(f"{url}/open", json={"token": token})
+        self.session.headers["Authorization"] = f"Bearer {opened.json()['key']}"
         self.url = url
+        self.place = ""  # the page that the last picture showed
         self.pictures: list[tuple[float, str]] = []  # when, and which
         self.bytes = 0
         self.over = False
@@ -66,19 +69,19 @@ class Viewer(threading.Thread):
                 return
             self.bytes += len(asked) + 600 + len(answer.content) + 400  # with headers
             if about := answer.headers.get("X-Frame"):
-                number, name, *_ = about.split()
-                after, kept = int(number), ",".join(([name] + kept.split(","))[:4])
+                told = json.loads(about)
+                after, name, self.place = told["number"], told["name"], told["place"]
+                kept = ",".join(([name] + kept.split(","))[:4])
                 self.pictures.append((time.monotonic(), name))
 
     def press(self, text: str) -> None:
         self._batches += 1
-        acts = [{"kind": "text", "text": text}]
+        acts = [{"kind": "text", "text": text, "place": self.place}]
         body = {"page": "bench", "number": self._batches, "acts": acts}
         requests.post(
             f"{self.url}/input",
             json=body,
-            headers={"Origin": self.url},
-            cookies=self.session.cookies,
+            headers=dict(self.session.headers),
         )
 
 
@@ -109,7 +112,7 @@ def _shown() -> Iterator[tuple[Browser, Show, Viewer]]:
         server.start()
         viewer = Viewer(f"http://127.0.0.1:{server.port}", remote.token)
         try:
-            yield browser, Show(browser, screen), viewer
+            yield browser, Show(browser, screen, lambda url: True), viewer
         finally:
             viewer.over = True
             screen.end("over")

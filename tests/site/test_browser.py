@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pages import Pages
-from pages import html
 from playwright.sync_api import sync_playwright
+from support.pages import Pages
+from support.pages import html
 
 from airbot.airbnb import Airbnb
 from airbot.browser import Browser

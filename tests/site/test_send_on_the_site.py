@@ -23,7 +23,7 @@ from airbot.exceptions import SiteUnavailable
 from airbot.models import PressOutcome
 from airbot.models import TurnStatus
 from airbot.sandbox import api
-from airbot.sandbox.answers import answer
+from airbot.sandbox.responses import answer
 from airbot.sandbox.site import AirbnbSite
 from airbot.storage import Storage
 

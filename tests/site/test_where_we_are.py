@@ -25,7 +25,7 @@ from airbot.exceptions import SiteError
 from airbot.exceptions import SiteUnavailable
 from airbot.exceptions import SlowDown
 from airbot.sandbox import api
-from airbot.sandbox.answers import answer
+from airbot.sandbox.responses import answer
 from airbot.sandbox.server import SiteServer
 from airbot.sandbox.site import AirbnbSite
 

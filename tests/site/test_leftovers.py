@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from pages import Pages
-from pages import html
+from support.pages import Pages
+from support.pages import html
 
 from airbot.browser import Act
 from airbot.browser import Browser
@@ -43,7 +43,7 @@ MB = 1_000_000
 
 
 @pytest.fixture
-def site() -> Iterator[Pages]:  # type: ignore[override]
+def site() -> Iterator[Pages]:
     with Pages() as site:
         site.pages = {path: html(form) for path, form in FORMS.items()}
         site.pages["/"] = html("<h1>home", Set_Cookie="login=1; Path=/")

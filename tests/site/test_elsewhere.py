@@ -11,14 +11,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from pages import Pages
-from pages import html
-from pages import redirect
+from support.pages import Pages
+from support.pages import html
+from support.pages import redirect
 
 from airbot.browser import Act
 from airbot.browser import Browser
 from airbot.browser import Cast
 from airbot.browser import Picture
+from airbot.browser import Place
 from airbot.browser import find_browser
 from airbot.browser.find import HEADLESS_SHELL
 from airbot.demo import LOOPBACK_ONLY
@@ -98,7 +99,12 @@ class Viewer:
 
     def a_while(self, seconds: float = 0.7) -> None:
         """For what should not happen: Chromium does its part in less."""
-        self.tab.pump(lambda: self.look() or False, seconds)
+
+        def never() -> bool:
+            self.look()
+            return False
+
+        self.tab.pump(never, seconds)
 
     @property
     def origin(self) -> str:
@@ -290,12 +296,17 @@ def test_a_page_without_a_host_is_neither_shown_nor_typed_into(
     viewer.until(lambda: viewer.origin == home.url and viewer.pictures)
 
 
+def _place(viewer: Viewer) -> Place:
+    assert viewer.cast.place is not None
+    return viewer.cast.place
+
+
 @pytest.mark.browser
 def test_nothing_is_typed_into_an_empty_window(viewer: Viewer) -> None:
     viewer.click()
     viewer.run(f"w = window.open('about:blank'); w.document.write(`{BOX}`)")
-    viewer.until(lambda: viewer.pages == 2 and viewer.cast.place.is_popup)
-    assert viewer.cast.place is not None and not viewer.cast.place.is_known
+    viewer.until(lambda: viewer.pages == 2 and _place(viewer).is_popup)
+    assert not _place(viewer).is_known
     assert not viewer.act("text", text=SECRET)
     assert viewer.tab.probe("() => w.document.getElementById('box')?.value ?? ''") == ""
 

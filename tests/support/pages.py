@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass
 from dataclasses import field
 from http.server import BaseHTTPRequestHandler
@@ -61,8 +60,7 @@ class Pages:
                 except OSError:
                     pass  # a browser that does not want it
 
-            do_GET: Callable[[], None] = answer
-            do_POST: Callable[[], None] = answer
+            do_GET = do_POST = answer
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
