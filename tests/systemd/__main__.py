@@ -4,6 +4,7 @@
     sudo .venv/bin/python tests/systemd crash exit_2     these checks
     sudo .venv/bin/python tests/systemd --suite trixie   on another Debian
     sudo .venv/bin/python tests/systemd --vm             in a virtual machine
+    sudo .venv/bin/python tests/systemd --image          the steps of the Dockerfile
 
 Nothing of this machine is changed but `--folder`. What the container needs: debootstrap
 and systemd-container; the virtual machine: qemu-system-x86 besides.
@@ -21,6 +22,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import checks  # noqa: E402
+from container_image import image  # noqa: E402
 from lab import Lab  # noqa: E402
 from lab import put_ai  # noqa: E402
 from machine import Container  # noqa: E402
@@ -45,10 +47,13 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--folder", type=Path, default=Path("/var/tmp/airbot-systemd"))
     parser.add_argument("--vm", action="store_true", help="in a virtual machine")
     parser.add_argument("--again", action="store_true", help="in the Debian of before")
+    parser.add_argument("--image", action="store_true", help="only the Dockerfile")
     parsed = parser.parse_args(argv)
     if unknown := set(parsed.checks) - set(NAMES):
         parser.error(f"there is no {', '.join(sorted(unknown))}")
     parsed.folder.mkdir(parents=True, exist_ok=True)
+    if parsed.image:
+        return 0 if judge(image, parsed.folder, parsed.suite) else 1
     wanted = parsed.checks or NAMES
     passed = True
     if any(check.__name__ in wanted for check in checks.CHECKS):

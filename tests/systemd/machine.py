@@ -62,31 +62,36 @@ class Failed(AssertionError):
 
 
 def make_tree(tree: Path, folder: Path, suite: str) -> None:
-    """A fresh Debian with ana in it; the plain one is kept for the next time."""
-    plain = folder / f"plain-{suite}"
-    if not (plain / "done").exists():
-        shutil.rmtree(plain, ignore_errors=True)
-        packages = ",".join(PACKAGES)
-        _call(
-            *("debootstrap", "--variant=minbase", f"--include={packages}"),
-            *(suite, str(plain), MIRROR),
-        )
-        (plain / "done").touch()
+    """A fresh Debian with ana in it."""
+    plain = plain_tree(folder, f"plain-{suite}", suite, PACKAGES)
     if tree.exists():
         shutil.rmtree(tree)
-    _call("cp", "-a", "--reflink=auto", str(plain), str(tree))
-    _call("chroot", str(tree), "sh", "-c", SETUP, told=_key(folder))
+    call("cp", "-a", "--reflink=auto", str(plain), str(tree))
+    call("chroot", str(tree), "sh", "-c", SETUP, told=_key(folder))
     shutil.copy("/etc/resolv.conf", tree / "etc/resolv.conf")
+
+
+def plain_tree(
+    folder: Path, name: str, suite: str, packages: tuple[str, ...] = ()
+) -> Path:
+    """A Debian that is kept for the next time."""
+    plain = folder / name
+    if not (plain / "done").exists():
+        shutil.rmtree(plain, ignore_errors=True)
+        include = [f"--include={','.join(packages)}"] if packages else []
+        call("debootstrap", "--variant=minbase", *include, suite, str(plain), MIRROR)
+        (plain / "done").touch()
+    return plain
 
 
 def _key(folder: Path) -> str:
     key = folder / "key"
     if not key.exists():
-        _call("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key))
+        call("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key))
     return key.with_suffix(".pub").read_text()
 
 
-def _call(*command: str, told: str | None = None) -> None:
+def call(*command: str, told: str | None = None) -> None:
     done = subprocess.run(
         command, input=told, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
@@ -233,8 +238,8 @@ class VirtualMachine(Machine):
     def _boot(self) -> list[str]:
         image = self.folder / "disk.img"
         image.unlink(missing_ok=True)
-        _call("truncate", "-s", "8G", str(image))
-        _call("mkfs.ext4", "-q", "-F", "-d", str(self.tree), str(image))
+        call("truncate", "-s", "8G", str(image))
+        call("mkfs.ext4", "-q", "-F", "-d", str(self.tree), str(image))
         (kernel,) = (self.tree / "boot").glob("vmlinuz-*")
         (initrd,) = (self.tree / "boot").glob("initrd.img-*")
         return [

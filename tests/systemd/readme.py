@@ -86,18 +86,30 @@ def put_sources(machine: Machine, revision: str = "") -> None:
     if revision:
         packed = _git("archive", revision)
     else:
-        names = _git("ls-files", "-co", "--exclude-standard").decode().splitlines()
-        packed = _tar({ROOT / name: name for name in names})
+        packed = _tar(files())
     machine.sh(f"mkdir -p {HOME}; find {HOME} -mindepth 1 -user ana -delete")
     machine.put(packed, HOME)
+
+
+def files(below: str = ".") -> dict[Path, str]:
+    """This folder's files and their names, without what git ignores."""
+    found = _git("ls-files", "-co", "--exclude-standard", "--", below).decode()
+    return {ROOT / name: name for name in found.splitlines()}
 
 
 def fetch_wheels(machine: Machine) -> None:
     """What the lock names, for the machine's Python: there pip asks no index."""
     code = 'import sys; print("%d.%d" % sys.version_info[:2])'
-    version = machine.out(f"python3 -c '{code}'")
+    folder = wheels(machine.folder, machine.out(f"python3 -c '{code}'"))
+    machine.sh(f"sudo install -d -o ana {WHEELS}")
+    machine.put(_tar({path: path.name for path in folder.iterdir()}), WHEELS)
+    machine.write("/etc/pip.conf", PIP_CONF)
+
+
+def wheels(kept: Path, version: str) -> Path:
+    """The folder with what the lock names, for that Python."""
     wanted = ("--require-hashes", "-r", ROOT / "airbot" / "requirements.lock")
-    folder = machine.folder / f"wheels-{version}"
+    folder = kept / f"wheels-{version}"
     subprocess.run(
         [
             *(sys.executable, "-m", "pip", "download", "-q", "-q", "--dest", folder),
@@ -105,9 +117,7 @@ def fetch_wheels(machine: Machine) -> None:
         ],
         check=True,
     )
-    machine.sh(f"sudo install -d -o ana {WHEELS}")
-    machine.put(_tar({path: path.name for path in folder.iterdir()}), WHEELS)
-    machine.write("/etc/pip.conf", PIP_CONF)
+    return folder
 
 
 def _tar(names: dict[Path, str]) -> bytes:

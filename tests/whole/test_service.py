@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import ipaddress
 import re
 import shlex
@@ -242,3 +243,17 @@ def test_the_lab_starts_and_names_its_checks() -> None:
     said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     for name in ("fenced", "watchdog_browser", "memory", "reboot", "upgrade"):
         assert name in said
+
+
+def test_the_lab_tries_every_step_of_the_dockerfile(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "tests" / "systemd"))
+    lab = importlib.import_module("container_image")
+    page = (ROOT / "airbot" / "manual" / "docker.md").read_text(encoding="utf-8")
+    dockerfile = page.split("```dockerfile\n")[1].split("```")[0]
+    words = {word for word, _ in lab.steps(dockerfile)}
+    assert words == {"FROM", "RUN", "COPY", "USER", "WORKDIR", "ENTRYPOINT"}
+    for other in ("HEALTHCHECK CMD true", "# a remark", "ENV A=b", "run true"):
+        with pytest.raises(AssertionError):
+            lab.steps(f"{dockerfile}{other}\n")
