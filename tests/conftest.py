@@ -45,7 +45,8 @@ pytest_plugins = [
 # So that a failed assert of theirs is told in full; plugins are without it.
 pytest.register_assert_rewrite(
     *("support.builders", "support.captured", "support.conversations"),
-    *("support.databases", "support.sending", "support.viewer"),
+    *("support.databases", "support.inboxes", "support.sending", "support.sick"),
+    "support.viewer",
 )
 
 ENVIRONMENT = (

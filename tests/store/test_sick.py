@@ -1,7 +1,7 @@
 """One sick conversation among healthy ones: it is counted and named, and nobody waits.
 
 The sick one comes first wherever there is an order: newest in the list, first in the
-queue. On FakeAirbnb; some of it in Chromium.
+queue. On FakeAirbnb; some of it in Chromium: test_sick_on_the_site.py.
 """
 
 from __future__ import annotations
@@ -12,246 +12,31 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from support.fakes import Clock
 from support.fakes import FakeAirbnb
+from support.sick import READING
+from support.sick import SENDING
+from support.sick import Inn
+from support.sick import Json
+from support.sick import fails_in_storage
+from support.sick import field_is
+from support.sick import hidden
+from support.sick import only_the_sick_reply_has_a_link
 
-from airbot.airbnb import Airbnb
-from airbot.airbnb import composer
-from airbot.airbnb import reader
 from airbot.airbnb import shapes
-from airbot.browser import Browser
 from airbot.config import Config
-from airbot.daemon.gate import Gate
 from airbot.exceptions import QueueFull
-from airbot.models import Reading
-from airbot.models import Reply
 from airbot.models import SessionState
 from airbot.models import TurnStatus
-from airbot.policy.blame import TRIED_ELSEWHERE
-from airbot.policy.blame import Blame
 from airbot.policy.pace import MOST_WITHOUT_TURN
 from airbot.sandbox.site import AirbnbSite
 from airbot.sandbox.trouble import HeldBack
 from airbot.sandbox.world import Thread
-from airbot.send import Sender
 from airbot.storage import Storage
-from airbot.sync import Syncer
-
-CYCLE_S = 45
-LINK = "https://maps.example/loft"
-Json = dict[str, Any]
-
-
-class KeptOpen(Browser):
-    """For the gate: that it closes the browser is tested elsewhere."""
-
-    def __init__(self) -> None:
-        pass
-
-    def close(self) -> None:
-        pass
-
-
-class Inn:
-    """Six guests, of whom Maya's conversation is to be sick; time is moved by hand."""
-
-    def __init__(
-        self,
-        site: AirbnbSite,
-        airbnb: Any,
-        storage: Storage,
-        config: Config,
-        healthy: int = 5,
-    ) -> None:
-        self.site, self.airbnb, self.storage = site, airbnb, storage
-        self.clock = Clock(site)
-        storage.session.monotonic = self.clock.monotonic
-        self.syncer = Syncer(storage, airbnb, config, self.clock)
-        self.sender = Sender(storage, airbnb, config, self.clock)
-        self.gate = Gate(storage, KeptOpen(), self.clock)
-        self.resting = self._answered("Noor")
-        self.healthy = [self._waits(f"Guest {n}", 10 - n) for n in range(healthy)]
-        self.sick = self._waits("Maya", 1)
-        self.said = "Yes."
-
-    def _answered(self, name: str) -> Thread:
-        thread, now = self.site.add_thread(name), self.clock()
-        self.site.guest_writes(thread, "Thanks!", at=now - timedelta(hours=3))
-        self.site.host_writes(thread, "Come back!", at=now - timedelta(hours=2))
-        return thread
-
-    def _waits(self, name: str, minutes: int) -> Thread:
-        thread, at = self.site.add_thread(name), self.clock()
-        at -= timedelta(minutes=minutes)
-        self.site.guest_writes(thread, f"Kanarienvogel {name}", at=at)
-        return thread
-
-    def read(self, seconds: float = CYCLE_S) -> bool:
-        self.clock.advance(seconds)
-        return self.gate.run("sync", self.syncer.run)
-
-    def answer(self) -> None:
-        """The AI answers all that is asked, the sick one first."""
-        for thread in [self.sick, *self.healthy, self.resting]:
-            turn = self.storage.turns.newest(thread.id)
-            if turn is not None and turn.status == TurnStatus.NEW:
-                self.storage.outbox.enqueue(turn, self.said, "ai", self.clock())
-
-    def send(self, seconds: float = 0) -> None:
-        self.clock.advance(seconds)
-        self.gate.run("send", self.sender.run)
-
-    def cycle(self, times: int = 1) -> None:
-        for _ in range(times):
-            self.read()
-            self.answer()
-            self.send()
-
-    def queued(self) -> None:
-        """All have been asked and answered; nothing is sent yet."""
-        self.read()
-        self.answer()
-
-    def answered(self, thread: Thread) -> bool:
-        return [m.text for m in self.site.posted(thread)] == [self.said]
-
-    def all_but_the_sick_one_are_answered(self) -> bool:
-        others = all(self.answered(thread) for thread in self.healthy)
-        return others and not self.site.posted(self.sick)
-
-    def session(self) -> SessionState:
-        return self.storage.session.get().state
-
-    def row(self, thread: Thread) -> Json:
-        sql = "SELECT * FROM threads WHERE id = :id"
-        found = self.storage.db.read_one(sql, {"id": thread.id})
-        assert found is not None
-        return dict(found)
-
-    def reply(self, thread: Thread) -> Reply:
-        turn = self.storage.turns.newest(thread.id)
-        reply = self.storage.outbox.of_turn(turn.id) if turn else None
-        assert reply is not None
-        return reply
-
-    def shown(self) -> dict[str, str | None]:
-        """As `airbot messages` shows it: who asked, and why he has no answer yet."""
-        lines = self.storage.shown.messages(50)
-        return {line.sender: line.thread_reason for line in lines}
-
-    def waits_for_a_person(self) -> list[tuple[str | None, str]]:
-        """As `airbot status` shows it: about whom, and what."""
-        session = self.storage.session.get()
-        waiting = self.storage.shown.waiting(session, self.clock())
-        return [(w.who, w.what.partition(": ")[2]) for w in waiting]
-
-    def is_stored_from_the_row(self, thread: Thread) -> bool:
-        sql = "SELECT * FROM messages WHERE thread_id = :id"
-        (message,) = self.storage.db.read(sql, {"id": thread.id})
-        (sent,) = self.site.messages(thread)
-        shown = message["body"] == sent.text or message["kind"] == "media"
-        return bool(shown and message["direction"] == "inbound")
 
 
 @pytest.fixture
 def inn(site: AirbnbSite, storage: Storage, make_config: Callable[..., Config]) -> Inn:
     return Inn(site, FakeAirbnb(site), storage, make_config())
-
-
-# Kinds of sickness
-
-Sicken = Callable[[Inn], None]
-
-
-def switched(**switches: Any) -> Sicken:
-    def sicken(inn: Inn) -> None:
-        inn.site.thread_trouble(inn.sick, **switches)
-
-    return sicken
-
-
-def odd(change: Callable[[Json], Any]) -> Sicken:
-    """What is odd in the answer of that conversation alone."""
-
-    def sicken(inn: Inn) -> None:
-        def changed(data: Json) -> None:
-            if (data["data"]["threadData"] or {}).get("id") == inn.sick.id:
-                change(data["data"])
-
-        inn.site.odd("thread", changed)
-
-    return sicken
-
-
-def thread_is(value: Any) -> Sicken:
-    return odd(lambda data: data.update(threadData=value))
-
-
-def field_is(name: str, value: Any) -> Sicken:
-    return odd(lambda data: data["threadData"].update({name: value}))
-
-
-def messages_are(value: Any) -> Sicken:
-    return odd(lambda data: data["threadData"]["messageData"].update(messages=value))
-
-
-def newest_is(**values: Any) -> Sicken:
-    return odd(lambda d: d["threadData"]["messageData"]["messages"][-1].update(values))
-
-
-def another_one(data: Json) -> None:
-    data["threadData"]["id"] = shapes.global_id("MessageThread", "999999999")
-
-
-def fails_in_storage(inn: Inn) -> None:
-    """A fault of the program's, met in that conversation alone."""
-    take_in = inn.storage.readings.take_in
-
-    def fails(reading: Reading, *more: Any, **named: Any) -> Any:
-        assert reading.thread.id != inn.sick.id
-        return take_in(reading, *more, **named)
-
-    inn.storage.readings.take_in = fails  # type: ignore[method-assign]
-
-
-def hidden(inn: Inn) -> None:
-    """Between the list and the reading, as where the row is an older one."""
-    inn.site.on("thread_read", lambda thread: inn.site.hide(inn.sick))
-
-
-API = {
-    **{
-        f"HTTP {status}": switched(api_status=status)
-        for status in (400, 401, 403, 404, 410, 418, 420, 429, 500, 502, 503)
-    },
-    "errors and no data": switched(api_errors="data"),
-    "errors and a null field": switched(api_errors="field"),
-    "HTML": switched(html_on_api=True),
-}
-ODD = {
-    "a conversation that is a list": thread_is([[]]),
-    "a conversation that is a number": thread_is(5),
-    "an empty conversation": thread_is({}),
-    "another conversation": odd(another_one),
-    "messageData null": field_is("messageData", None),
-    "messageData a list": field_is("messageData", [None]),
-    "messages null": messages_are(None),
-    "messages a text": messages_are("none"),
-    "no messages": messages_are([]),
-    "messages that are numbers": messages_are([1, 2, 3]),
-    "messages that are lists": messages_are([[None], [[]]]),
-    "a null message": messages_are([None]),
-    "an id that is a number": newest_is(id=32804117032),
-    "no account": newest_is(account=None),
-    "an account of numbers": newest_is(account={"accountId": 5, "accountType": 6}),
-    "no time": newest_is(createdAtMs=None),
-    "a time that is a list": newest_is(createdAtMs=[1]),
-    "no kind": newest_is(contentType=None),
-    "no content": newest_is(hydratedContent=None),
-    "content that is a number": newest_is(hydratedContent={"content": 12}),
-    "a null body": newest_is(hydratedContent={"content": {"body": None}}),
-}
-READING = {**API, **ODD, "a fault of ours": fails_in_storage}
 
 
 # SYNC
@@ -454,29 +239,6 @@ def test_half_an_emoji_is_stored_and_answered(inn: Inn) -> None:
 
 # SEND
 
-OF_TYPING = {
-    "no composer": switched(composer="none"),
-    "Send stays disabled": switched(send_disabled_for="https?://"),
-}
-SENDING = {
-    **API,
-    **OF_TYPING,
-    "a null conversation": thread_is(None),
-    "a conversation that is a list": thread_is([[]]),
-    "messages null": messages_are(None),
-    "shown no more": lambda inn: inn.site.hide(inn.sick),
-    "a fault of ours": fails_in_storage,
-}
-WITH_LINK = "Send stays disabled"
-
-
-def only_the_sick_reply_has_a_link(inn: Inn) -> None:
-    inn.queued()
-    reply = inn.reply(inn.sick)
-    with inn.storage.db.transaction() as tx:
-        sql = "UPDATE queue_outbox SET message = :text WHERE id = :id"
-        tx.execute(sql, {"text": f"Look: {LINK}", "id": reply.id})
-
 
 @pytest.mark.parametrize("kind", SENDING)
 def test_a_reply_there_is_counted_and_ends_failed_with_the_sentence(
@@ -582,130 +344,6 @@ def test_what_works_nowhere_is_the_sites_and_no_reply_is_lost(
     inn.site.clear_trouble()
     inn.send(3700)
     assert all(inn.answered(thread) for thread in [inn.sick, *inn.healthy])
-
-
-# In Chromium
-
-
-@pytest.fixture
-def real(
-    site: AirbnbSite,
-    airbnb: Airbnb,
-    storage: Storage,
-    make_config: Callable[..., Config],
-) -> Inn:
-    return Inn(site, airbnb, storage, make_config(), healthy=2)
-
-
-IN_CHROMIUM = ["HTTP 401", "HTML", "no account"]
-
-
-@pytest.mark.browser
-@pytest.mark.parametrize("kind", IN_CHROMIUM)
-def test_in_chromium_a_first_run_that_opens_the_sick_one_reads_the_others(
-    real: Inn, kind: str
-) -> None:
-    READING[kind](real)  # it is the newest: the bare inbox opens it
-    real.cycle()
-    assert real.all_but_the_sick_one_are_answered()
-    assert real.session() == SessionState.OK
-    assert real.row(real.sick)["trouble"]
-    real.site.clear_trouble()
-    real.cycle()
-    assert real.answered(real.sick)
-
-
-@pytest.mark.browser
-def test_in_chromium_one_that_never_answers_keeps_nobody_waiting(
-    real: Inn, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(reader, "PAGE_TIMEOUT_S", 2.0)
-    monkeypatch.setattr(reader, "ANSWER_TIMEOUT_S", 1.0)
-    real.site.thread_trouble(real.sick, hang=True)
-    real.cycle()
-    assert real.all_but_the_sick_one_are_answered()
-    assert real.session() == SessionState.OK
-
-
-@pytest.mark.browser
-@pytest.mark.parametrize("kind", OF_TYPING)
-def test_in_chromium_one_that_takes_no_reply_keeps_nobody_waiting(
-    real: Inn, monkeypatch: pytest.MonkeyPatch, kind: str
-) -> None:
-    monkeypatch.setattr(composer, "COMPOSER_TIMEOUT_S", 1.0)
-    only_the_sick_reply_has_a_link(real)
-    SENDING[kind](real)
-    real.send()
-    assert real.all_but_the_sick_one_are_answered()
-    reply = real.reply(real.sick)
-    assert (reply.status, reply.attempts, reply.presses) == ("pending", 1, 0)
-    assert real.session() == SessionState.OK
-
-
-@pytest.mark.browser
-def test_in_chromium_the_page_rests_in_a_sick_conversation_without_harm(
-    real: Inn,
-) -> None:
-    real.read()
-    real.site.thread_trouble(real.resting, api_status=500)
-    real.syncer._full_at = 0.0  # the page is loaded anew, where it rests
-    real.cycle()
-    assert all(real.answered(thread) for thread in [real.sick, *real.healthy])
-    assert real.session() == SessionState.OK
-
-
-# Whose trouble is it?
-
-
-def blamed(*steps: str, elsewhere: str = "rest") -> list[bool]:
-    """`a` fails, `+a` works; whether the site is blamed, each time."""
-    blame, told = Blame(), []
-    for step in steps:
-        if step.startswith("+"):
-            blame.worked("type", step[1:])
-            continue
-        others = elsewhere.split()
-        works = lambda _, id_: id_ == "well"  # noqa: E731
-        told.append(blame.is_the_sites("type", step, others, works))
-    return told
-
-
-@pytest.mark.parametrize(
-    ("steps", "elsewhere", "told"),
-    [
-        ("a", "rest", [False]),
-        ("a a a a", "rest", [False] * 4),
-        ("a b", "rest", [False, True]),
-        ("a b", "well", [False, False]),
-        ("a b", "rest well", [False, False]),
-        ("a b", "a b", [False, True]),
-        ("a b", "x y z well", [False, True]),
-        ("a +c b", "rest", [False, False]),
-        ("a +c b c", "rest", [False, False, True]),
-        ("a +c a b", "rest", [False, False, False]),
-        ("a +a a b", "rest", [False, False, True]),
-        ("a b a b", "rest", [False, True, True, True]),
-        ("a b a b c", "", [False, True, False, False, False]),
-        ("a b a b c d", "", [False, True, False, False, False, True]),
-    ],
-)
-def test_the_site_is_blamed_when_a_step_works_nowhere(
-    steps: str, elsewhere: str, told: list[bool]
-) -> None:
-    assert blamed(*steps.split(), elsewhere=elsewhere) == told
-
-
-def test_steps_are_judged_apart_and_few_conversations_are_tried() -> None:
-    blame, tried = Blame(), []
-
-    def works(step: str, thread_id: str) -> bool:
-        tried.append(thread_id)
-        return False
-
-    assert not blame.is_the_sites("read", "a", "", works)
-    assert not blame.is_the_sites("type", "b", "", works)
-    assert blame.is_the_sites("read", "b", "cdcefgh", works)
-    assert tried == ["c", "d", "e"] and len(tried) == TRIED_ELSEWHERE
 
 
 # The queue is fair

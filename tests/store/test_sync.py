@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from datetime import timedelta
-from typing import cast
 
 import pytest
-from support.fakes import Clock
 from support.fakes import FakeAirbnb
+from support.inboxes import Inbox
 
-from airbot.airbnb import Airbnb
 from airbot.config import Config
 from airbot.exceptions import LoginRequired
 from airbot.exceptions import SiteUnavailable
@@ -21,64 +18,8 @@ from airbot.models import TurnStatus
 from airbot.sandbox.site import AirbnbSite
 from airbot.sandbox.world import Thread
 from airbot.storage import Storage
-from airbot.sync import Syncer
 
 HOUR = 3600.0
-
-
-class Inbox:
-    """A simulated inbox with SYNC at work on it; time is moved by hand."""
-
-    def __init__(
-        self,
-        site: AirbnbSite,
-        airbnb: FakeAirbnb,
-        storage: Storage,
-        make_config: Callable[..., Config],
-    ) -> None:
-        self.site, self.airbnb, self.storage = site, airbnb, storage
-        self.clock = Clock(site)
-        storage.session.monotonic = self.clock.monotonic
-        self._make_config = make_config
-        self.restart()
-
-    def restart(self) -> None:
-        """Another process on the same database."""
-        airbnb = cast(Airbnb, self.airbnb)
-        self.syncer = Syncer(self.storage, airbnb, self._make_config(), self.clock)
-
-    def guest(self, name: str, text: str = "Hello", hours_ago: float = 0) -> Thread:
-        thread = self.site.add_thread(name)
-        at = self.clock() - timedelta(hours=hours_ago) if hours_ago else None
-        self.site.guest_writes(thread, text, at=at)
-        return thread
-
-    def answered(self, name: str, hours_ago: float = 1) -> Thread:
-        thread = self.guest(name, "Thanks!", hours_ago + 1)
-        at = self.clock() - timedelta(hours=hours_ago)
-        self.site.host_writes(thread, "You are welcome!", at=at)
-        return thread
-
-    def read_after(self, seconds: float = 45) -> list[str]:
-        """Run SYNC once more; the calls of it that read the site."""
-        self.clock.advance(seconds)
-        self.airbnb.calls.clear()
-        self.syncer.run()
-        return list(self.airbnb.calls)
-
-    def bodies(self, thread: Thread) -> list[str | None]:
-        rows = self.storage.db.read(
-            "SELECT body FROM messages WHERE thread_id = :id ORDER BY position",
-            {"id": thread.id},
-        )
-        return [row["body"] for row in rows]
-
-    def turns(self, thread: Thread) -> list[str]:
-        rows = self.storage.db.read(
-            "SELECT status FROM turns WHERE thread_id = :id ORDER BY rowid",
-            {"id": thread.id},
-        )
-        return [row["status"] for row in rows]
 
 
 @pytest.fixture
@@ -314,6 +255,21 @@ def test_one_thread_that_is_not_shown_does_not_stop_the_others(inbox: Inbox) -> 
     assert inbox.turns(hidden) == ["new"]
 
 
+def test_priority_rows_that_every_page_repeats_are_read_once(inbox: Inbox) -> None:
+    inbox.site.trouble.page_size = 2
+    threads = [inbox.answered(f"Guest {hours}", hours) for hours in range(1, 11)]
+    calls = inbox.read_after(0)
+    assert calls.count("read_thread") == len(threads)
+
+
+def test_each_thread_is_counted_once(inbox: Inbox) -> None:
+    inbox.site.trouble.page_size = 2
+    for hours in range(1, 11):
+        inbox.answered(f"Guest {hours}", hours)
+    result = inbox.syncer.run()
+    assert (result.threads, result.changed) == (10, 10)
+
+
 # Age
 
 
@@ -447,98 +403,3 @@ def test_a_steady_state_leaves_the_guests_message_unread(inbox: Inbox) -> None:
         inbox.read_after()
     assert inbox.turns(thread) == ["new"]
     assert inbox.site.unread(thread)
-
-
-# In Chromium
-
-
-@pytest.fixture
-def real(
-    site: AirbnbSite,
-    airbnb: Airbnb,
-    storage: Storage,
-    make_config: Callable[..., Config],
-) -> Inbox:
-    airbnb.calls = []  # type: ignore[attr-defined]
-    return Inbox(site, airbnb, storage, make_config)  # type: ignore[arg-type]
-
-
-@pytest.mark.browser
-def test_in_chromium_a_steady_state_leaves_the_guests_message_unread(
-    real: Inbox,
-) -> None:
-    real.answered("Noor")
-    real.syncer.run()
-    thread = real.guest("Maya")
-    real.site.poll_s = 0.1
-    for _ in range(3):
-        real.read_after()
-    assert real.turns(thread) == ["new"]
-    assert real.site.unread(thread)
-
-
-@pytest.mark.browser
-def test_in_chromium_a_fresh_page_also_leaves_it_unread(real: Inbox) -> None:
-    real.answered("Noor")
-    real.syncer.run()
-    thread = real.guest("Maya")
-    real.restart()  # the first run is full: the page is loaded anew
-    real.read_after()
-    assert real.turns(thread) == ["new"]
-    assert real.site.unread(thread)
-
-
-@pytest.mark.browser
-@pytest.mark.parametrize("shape", ["inboxItems", "threads"])
-def test_in_chromium_a_long_list_in_either_shape_is_read(
-    real: Inbox, shape: str
-) -> None:
-    real.site.trouble.shape = shape
-    real.site.trouble.page_size = 3
-    threads = [real.guest(f"Guest {i}", hours_ago=i) for i in range(8)]
-    real.syncer.run()
-    assert all(real.bodies(thread) == ["Hello"] for thread in threads)
-
-
-@pytest.mark.browser
-def test_in_chromium_words_of_a_captcha_are_no_captcha(real: Inbox) -> None:
-    real.site.trouble.extra_words = True
-    thread = real.guest("Maya", "I am verified, not a robot, captcha, log in")
-    real.syncer.run()
-    assert real.turns(thread) == ["new"]
-
-
-@pytest.mark.browser
-def test_in_chromium_an_empty_first_answer_is_waited_over(real: Inbox) -> None:
-    real.site.trouble.empty_first_thread_answer = True
-    thread = real.guest("Maya")
-    real.syncer.run()
-    assert real.bodies(thread) == ["Hello"]
-
-
-@pytest.mark.browser
-def test_in_chromium_no_word_of_a_guest_is_logged(
-    real: Inbox, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.INFO)
-    real.guest("Maya", "Kanarienvogel")
-    real.syncer.run()
-    real.site.trouble.api_status = 500
-    with pytest.raises(SiteUnavailable) as raised:
-        real.read_after()
-    assert "Kanarienvogel" not in caplog.text + str(raised.value)
-
-
-def test_priority_rows_that_every_page_repeats_are_read_once(inbox: Inbox) -> None:
-    inbox.site.trouble.page_size = 2
-    threads = [inbox.answered(f"Guest {hours}", hours) for hours in range(1, 11)]
-    calls = inbox.read_after(0)
-    assert calls.count("read_thread") == len(threads)
-
-
-def test_each_thread_is_counted_once(inbox: Inbox) -> None:
-    inbox.site.trouble.page_size = 2
-    for hours in range(1, 11):
-        inbox.answered(f"Guest {hours}", hours)
-    result = inbox.syncer.run()
-    assert (result.threads, result.changed) == (10, 10)
