@@ -1,6 +1,6 @@
 """Airbnb: the only room that knows the site. When the site changes, edit here only.
 
-    addresses.py  whose page an address is: Airbnb's, a login provider's, a stranger's
+    hosts.py      whose page an address is: Airbnb's, a login provider's, a stranger's
     pages.py      paths, markup, and where we are
     shapes.py     its JSON: ids, the list, a thread
     questions.py  the page's own API calls, asked again
@@ -15,8 +15,8 @@ is written from the same facts and never from this room.
 
 from __future__ import annotations
 
-from airbot.airbnb.addresses import is_airbnb
-from airbot.airbnb.addresses import is_login_provider
+from airbot.airbnb.hosts import is_airbnb
+from airbot.airbnb.hosts import is_login_provider
 from airbot.airbnb.shapes import thread_id_from
 from airbot.airbnb.site import Airbnb
 

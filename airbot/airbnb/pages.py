@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import parse_qs
 from urllib.parse import urlsplit
 
-from airbot.airbnb.addresses import is_airbnb
+from airbot.airbnb.hosts import is_airbnb
 from airbot.airbnb.shapes import is_number
 from airbot.exceptions import ChallengeShown
 from airbot.exceptions import LoginRequired

@@ -18,7 +18,7 @@ from typing import TypeVar
 
 from airbot.airbnb import pages
 from airbot.airbnb import shapes
-from airbot.airbnb.addresses import is_airbnb
+from airbot.airbnb.hosts import is_airbnb
 from airbot.airbnb.loading import Loading
 from airbot.airbnb.questions import NotJson
 from airbot.airbnb.questions import PageQuery

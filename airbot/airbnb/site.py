@@ -20,9 +20,9 @@ from contextlib import suppress
 from dataclasses import replace
 
 from airbot.airbnb import shapes
-from airbot.airbnb.addresses import is_airbnb
-from airbot.airbnb.addresses import is_login_provider
 from airbot.airbnb.composer import Composer
+from airbot.airbnb.hosts import is_airbnb
+from airbot.airbnb.hosts import is_login_provider
 from airbot.airbnb.reader import Reader
 from airbot.airbnb.reader import about_the_conversation
 from airbot.browser import Browser

@@ -17,7 +17,7 @@ from airbot.browser.cast import Picture
 from airbot.browser.cast import Place
 from airbot.browser.find import find_browser
 from airbot.browser.find import install_browser
-from airbot.browser.guard import Question
+from airbot.browser.guard import Opening
 from airbot.browser.life import Browser
 from airbot.browser.tab import Answer
 from airbot.browser.tab import Document
@@ -34,7 +34,7 @@ __all__ = [
     "NoConnection",
     "Picture",
     "Place",
-    "Question",
+    "Opening",
     "find_browser",
     "install_browser",
 ]

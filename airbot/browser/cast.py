@@ -16,14 +16,14 @@ import base64
 import hashlib
 from collections.abc import Callable
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from dataclasses import replace
 from typing import TYPE_CHECKING
 from typing import Any
 
+from airbot.browser.errors import suppress_playwright
 from airbot.browser.guard import Guard
-from airbot.browser.guard import Question
+from airbot.browser.guard import Opening
 from airbot.browser.guard import origin_of
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ class Cast:
         pages = self._context.pages
         self._targets = {p: t for p, t in self._targets.items() if p in pages}
         for page in pages:
-            with suppress(Exception):  # it may just have gone
+            with suppress_playwright():  # it may just have gone
                 yield self._target_of(page)
 
     def _target_of(self, page: Page) -> str:
@@ -135,7 +135,7 @@ class Cast:
 
     def _attach(self) -> bool:
         """False: the page has no answer yet to its first question, or has gone."""
-        with suppress(Exception):
+        with suppress_playwright():
             for page, target in self._targets.items():
                 if target == self._target:
                     session = self._context.new_cdp_session(page)
@@ -150,7 +150,7 @@ class Cast:
             return None
         if self._session is None:
             return self._place(EMPTY)
-        with suppress(Exception):
+        with suppress_playwright():
             history = self._session.send("Page.getNavigationHistory")
             entries = history["entries"]
             url = entries[history["currentIndex"]]["url"] if entries else ""
@@ -171,21 +171,21 @@ class Cast:
         )
 
     @property
-    def question(self) -> Question | None:
+    def question(self) -> Opening | None:
         """What a person is to say before the page in front goes on, or is shown."""
         place = self.place
         if stopped := self._guard.question:
             return stopped
         if place is None or place.is_shown:
             return None
-        return Question(place.id, place.origin)
+        return Opening(place.id, place.origin)
 
     # Pictures
 
     def _begin(self) -> None:
         """Pictures of this place from now on, and none of the one before."""
         session, self._rolls = self._session, False
-        with suppress(Exception):
+        with suppress_playwright():
             if session is not None:
                 session.send("Page.stopScreencast")
                 self._unacknowledged.clear()
@@ -204,7 +204,7 @@ class Cast:
         self._rolls = False
         self._unacknowledged.clear()
         if session is not None:
-            with suppress(Exception):
+            with suppress_playwright():
                 session.detach()
 
     def go_on(self) -> None:
@@ -212,7 +212,7 @@ class Cast:
         taken, self._unacknowledged = self._unacknowledged, []
         for id_ in taken:
             if self._session is not None:
-                with suppress(Exception):
+                with suppress_playwright():
                     self._session.send("Page.screencastFrameAck", {"sessionId": id_})
 
     def look(self) -> None:
@@ -222,7 +222,7 @@ class Cast:
         last one of a change: 3 of 60 on a busy machine (2026-11).
         """
         place, page, session = self.place, self._page, self._session
-        with suppress(Exception):
+        with suppress_playwright():
             if session is None or page is None or not self._rolls:
                 return
             if size := page.viewport_size:
@@ -232,7 +232,7 @@ class Cast:
 
     def _on_frame(self, frame: dict[str, Any]) -> None:
         # A handler only notes things down: what it raised would meet another call.
-        with suppress(Exception):
+        with suppress_playwright():
             self._unacknowledged.append(frame["sessionId"])
             size = frame["metadata"]
             if self._rolls:
@@ -269,7 +269,7 @@ class Cast:
         if act.kind == "close":
             self._guard.close_front()
         elif self._page is not None:
-            with suppress(Exception):
+            with suppress_playwright():
                 _HANDS[act.kind](self._page, act)
         return True
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from traceback import walk_tb
 
 from airbot.exceptions import AlreadyRunning
 
@@ -10,6 +13,29 @@ from airbot.exceptions import AlreadyRunning
 def is_playwright(e: Exception) -> bool:
     # A driver that dies during start() raises a bare Exception from its module.
     return type(e).__module__.startswith("playwright") or is_death(e)
+
+
+@contextmanager
+def suppress_playwright() -> Iterator[None]:
+    """Pass over what Playwright raises: a page may be gone before it is asked.
+
+    Not over our own mistakes. Playwright raises other kinds than its own, too, such as
+    a RuntimeError where its loop has ended.
+    """
+    try:
+        yield
+    except Exception as e:
+        if not is_playwright(e) and not _was_raised_there(e):
+            raise
+
+
+def _was_raised_there(e: Exception) -> bool:
+    """Was it raised below Playwright's code, and not in ours that it has called?"""
+    raised_in = ""
+    for frame, _ in walk_tb(e.__traceback__):
+        room = str(frame.f_globals.get("__name__", "")).partition(".")[0]
+        raised_in = room if room in ("airbot", "playwright") else raised_in
+    return raised_in == "playwright"
 
 
 def is_death(e: Exception) -> bool:

@@ -13,13 +13,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from typing import Any
 from urllib.parse import urlsplit
 
 from airbot.addresses import open_part
+from airbot.browser.errors import suppress_playwright
 
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext
@@ -29,7 +29,7 @@ CLICK_COUNTS_S = 5.0  # as long as Chromium takes it for what opened a page
 
 
 @dataclass(frozen=True)
-class Question:
+class Opening:
     """May this be opened: `https://example.org`?"""
 
     id: str
@@ -51,7 +51,7 @@ class Guard:
         self._clicked_at: float | None = None  # no page has been opened since
         self._allowed: set[str] = set()
         self._refused: set[str] = set()
-        self._paused: dict[str, Question] = {}  # by the page's target
+        self._paused: dict[str, Opening] = {}  # by the page's target
         assert context.browser is not None
         session = self._session = context.browser.new_browser_cdp_session()
         session.on("Target.targetCreated", self._on_created)
@@ -90,7 +90,7 @@ class Guard:
             self._close(target)
 
     def _close(self, target: str) -> None:
-        with suppress(Exception):  # it may just have gone
+        with suppress_playwright():  # it may just have gone
             self._session.send("Target.closeTarget", {"targetId": target})
 
     def _on_created(self, event: dict[str, Any]) -> None:
@@ -121,7 +121,7 @@ class Guard:
         return origin in self._allowed or self._knows(origin)
 
     @property
-    def question(self) -> Question | None:
+    def question(self) -> Opening | None:
         """What is stopped in the page in front, and waits for a person's word."""
         return self._paused.get(self.front)
 
@@ -141,7 +141,7 @@ class Guard:
 
     def _on_paused(self, event: dict[str, Any]) -> None:
         # What fails here leaves the request paused: nothing leaves.
-        with suppress(Exception):
+        with suppress_playwright():
             id_, target = event["requestId"], event["frameId"]
             origin = origin_of(event["request"]["url"])
             if target in self._pages:
@@ -155,13 +155,13 @@ class Guard:
             if origin in self._refused:
                 self._stop(id_)
             else:
-                self._paused[target] = Question(id_, origin)
+                self._paused[target] = Opening(id_, origin)
 
     def _stop(self, request: str) -> None:
         self._send("Fetch.failRequest", request, errorReason="Aborted")
 
     def _send(self, what: str, request: str, **more: str) -> None:
-        with suppress(Exception):  # the page may have gone, and the request with it
+        with suppress_playwright():  # the page may have gone, and the request with it
             self._session.send(what, {"requestId": request, **more})
 
 

@@ -24,6 +24,7 @@ from airbot.browser.errors import in_words
 from airbot.browser.errors import is_death
 from airbot.browser.errors import is_of_the_page
 from airbot.browser.errors import is_playwright
+from airbot.browser.errors import suppress_playwright
 from airbot.browser.find import find_browser
 from airbot.browser.launch import Launcher
 from airbot.browser.processes import Driver
@@ -191,7 +192,7 @@ class Browser:
             return
         for page in self._context.pages:
             if not self._tab.is_on(page):
-                with suppress(Exception):  # it may just have gone
+                with suppress_playwright():  # it may just have gone
                     page.close()
 
     def _recycle_if_due(self) -> None:
@@ -238,7 +239,7 @@ class Browser:
             timer = threading.Timer(CLOSE_DEADLINE_S, self.kill)
             timer.daemon = True
             timer.start()
-            with suppress(Exception):
+            with suppress_playwright():
                 playwright.stop()
             timer.cancel()
             timer.join()

@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable
 from collections.abc import Iterator
 from contextlib import contextmanager
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from typing import Any
@@ -18,6 +17,7 @@ from typing import Any
 from airbot.browser.cast import Cast
 from airbot.browser.cast import Picture
 from airbot.browser.errors import is_death
+from airbot.browser.errors import suppress_playwright
 from airbot.exceptions import SiteUnavailable
 
 if TYPE_CHECKING:
@@ -219,7 +219,7 @@ class Tab:
         answers: list[Response] = []
 
         def note(response: Response) -> None:
-            with suppress(Exception):
+            with suppress_playwright():
                 if response.request.is_navigation_request():
                     if response.frame == page.main_frame:
                         answers.append(response)
@@ -232,7 +232,7 @@ class Tab:
                 raise
             return answers[-1]
         finally:
-            with suppress(Exception):
+            with suppress_playwright():
                 page.remove_listener("response", note)
 
     def address(self) -> str:
@@ -265,7 +265,7 @@ class Tab:
         try:
             yield exchanges
         finally:
-            with suppress(Exception):
+            with suppress_playwright():
                 for event, handler in handlers.items():
                     page.remove_listener(event, handler)
 
@@ -382,7 +382,7 @@ class Tab:
         try:
             yield lambda: bool(guard.evaluate("guard => guard.reaches()"))
         finally:
-            with suppress(Exception):  # the page may be another by now
+            with suppress_playwright():  # the page may be another by now
                 guard.evaluate("guard => guard.end()")
                 guard.dispose()
 
@@ -426,7 +426,7 @@ def _lower(headers: dict[str, str]) -> dict[str, str]:
 def _note_request(
     request: Request, heard: dict[Request, Exchange], exchanges: list[Exchange]
 ) -> None:
-    with suppress(Exception):
+    with suppress_playwright():
         if request.resource_type not in ("fetch", "xhr"):
             return
         exchange = Exchange(
@@ -437,13 +437,13 @@ def _note_request(
 
 
 def _note_response(response: Response, heard: dict[Request, Exchange]) -> None:
-    with suppress(Exception):
+    with suppress_playwright():
         if exchange := heard.get(response.request):
             exchange.status = response.status
             exchange._response = response
 
 
 def _note_failure(request: Request, heard: dict[Request, Exchange]) -> None:
-    with suppress(Exception):
+    with suppress_playwright():
         if exchange := heard.get(request):
             exchange.failed = True

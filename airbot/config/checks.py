@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from airbot.addresses import CALLBACK_PATH
 from airbot.addresses import http_address
+from airbot.addresses import is_local
 from airbot.addresses import place_of
 
 
@@ -28,6 +29,10 @@ def _is_own_webhook(ai: str, host: str, port: int, public_url: str) -> bool:
     return place_of(ai) in ours
 
 
+def _is_sealed(address: str) -> bool:
+    return address.startswith("https:") or is_local(address)
+
+
 RULES = (
     Rule(
         ("ai.webhook_url", "webhook.host", "webhook.port", "webhook.public_url"),
@@ -44,6 +49,12 @@ RULES = (
         ("send.settle_sec",),
         lambda settle: bool(settle < 5),
         "is {}, under 5: a reply that Airbnb shows a little late would be sent twice",
+    ),
+    Rule(
+        ("reconnect.public_url",),
+        lambda address: bool(address) and not _is_sealed(address),
+        "is another machine's, without https: whoever reads the network would have the"
+        " account",
     ),
     Rule(
         ("storage.keep_days", "sync.max_age_hours"),

@@ -8,9 +8,9 @@ import time
 from dataclasses import dataclass
 
 from airbot.browser import Act
+from airbot.browser import Opening
 from airbot.browser import Picture
 from airbot.browser import Place
-from airbot.browser import Question
 
 MOST_ACTS = 1000  # that wait; a person does not come near
 GONE_AFTER_S = 4.0  # between two questions for a picture
@@ -26,7 +26,7 @@ class Scene:
     """What stands around the picture: whose page it is, what is asked, what is said."""
 
     place: Place | None = None
-    question: Question | None = None
+    question: Opening | None = None
     said: str = ""
 
 

@@ -28,6 +28,7 @@ from airbot.browser import find
 from airbot.browser import launch
 from airbot.browser import life
 from airbot.browser import processes
+from airbot.browser.errors import suppress_playwright
 from airbot.browser.find import HEADLESS_SHELL
 from airbot.browser.find import find_browser
 from airbot.browser.find import install_browser
@@ -756,3 +757,33 @@ def test_a_profile_goes_from_one_to_the_other(
         browser.save_cookies()
         browser.close()
     assert kept == ["lasting=1; session=1", "1"]
+
+
+# What is passed over
+
+
+class Refuses:
+    """Fails as a page that has gone does, or as we would by mistake."""
+
+    def __init__(self, kind: type[Exception]) -> None:
+        self.kind = kind
+
+    def __call__(self) -> None:
+        raise self.kind("why")
+
+
+@pytest.mark.browser
+def test_only_playwrights_own_errors_are_passed_over(browser: Browser) -> None:
+    with browser.job("looking", 30):
+        page = browser.tab._page
+        with suppress_playwright():
+            page.evaluate("nothing.there")
+        with suppress_playwright():
+            page.wait_for_function("false", timeout=1)
+        passed = []
+        page.on("console", lambda message: passed.append(message.text))
+        for mistake in (KeyError, AttributeError, TypeError):
+            with pytest.raises(mistake), suppress_playwright():
+                Refuses(mistake)()
+        page.evaluate("console.log('still there')")
+        assert passed == ["still there"]

@@ -27,9 +27,9 @@ from support.viewer import Person
 
 from airbot.browser import Act
 from airbot.browser import Browser
+from airbot.browser import Opening
 from airbot.browser import Picture
 from airbot.browser import Place
-from airbot.browser import Question
 from airbot.browser import find_browser
 from airbot.browser import processes
 from airbot.config import Config
@@ -626,7 +626,7 @@ def test_the_page_says_whose_page_it_is_and_asks_before_a_strangers(
     person.wait("place.role === 'alert' && said.textContent === 'Said.'")
     assert strange in page.locator("#place").inner_text()
     page.locator("#close").click()
-    question = Question("q1", strange)
+    question = Opening("q1", strange)
     screen.tell(Scene(place(home, known=True), question))
     page.get_by_role("button", name="Open anyway").click()
     assert page.get_by_role("alertdialog").is_visible()
