@@ -44,7 +44,7 @@ AI = "AI_WEBHOOK_URL=http://localhost:5678/webhook/airbnb"
 
 
 def image(folder: Path, suite: str) -> None:
-    """Every step of the page, then the image's own commands."""
+    """Every step of the page, then the image's own commands; FROM is that Debian."""
     todo = steps(Readme().block("dockerfile"))
     plain = plain_tree(folder, f"bare-{suite}", suite)
     with TemporaryDirectory(prefix="image-", dir=folder) as kept:
