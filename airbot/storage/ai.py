@@ -12,7 +12,7 @@ from airbot.policy.pace import is_due
 from airbot.storage.database import Database
 from airbot.storage.database import Transaction
 from airbot.storage.database import to_text
-from airbot.storage.database import to_time_or_none
+from airbot.storage.values import from_row
 
 # It was reached, and what it said was no answer.
 UNANSWERING = (AITrouble.SILENT, AITrouble.UNUSABLE)
@@ -100,10 +100,4 @@ def others_wait(tx: Transaction, until: datetime) -> None:
 
 
 def health_from_row(row: sqlite3.Row) -> AIHealth:
-    return AIHealth(
-        answered_at=to_time_or_none(row["answered_at"]),
-        failing_since=to_time_or_none(row["failing_since"]),
-        kind=AITrouble(row["kind"]) if row["kind"] else None,
-        trouble=row["trouble"],
-        next_try_at=to_time_or_none(row["next_try_at"]),
-    )
+    return from_row(AIHealth, row)

@@ -8,13 +8,11 @@ under way.
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Iterable
 from datetime import datetime
 from datetime import timedelta
 
-from airbot.models import Door
 from airbot.models import Reply
 from airbot.models import ReplyStatus
 from airbot.models import Turn
@@ -29,8 +27,7 @@ from airbot.policy.states import By
 from airbot.policy.states import sources
 from airbot.storage.database import Transaction
 from airbot.storage.database import to_text
-from airbot.storage.database import to_time
-from airbot.storage.database import to_time_or_none
+from airbot.storage.values import from_row
 
 
 def words(states: Iterable[str]) -> str:
@@ -133,44 +130,8 @@ def _assigned(columns: Iterable[str]) -> str:
 
 
 def reply_from_row(row: sqlite3.Row) -> Reply:
-    return Reply(
-        id=row["id"],
-        thread_id=row["thread_id"],
-        turn_id=row["turn_id"],
-        message=row["message"],
-        sender=row["sender"],
-        status=ReplyStatus(row["status"]),
-        revision=row["revision"],
-        attempts=row["attempts"],
-        created_at=to_time(row["created_at"]),
-        presses=row["presses"],
-        send_started_at=to_time_or_none(row["send_started_at"]),
-        known_to=row["known_to"],
-        request=row["request"],
-        named=frozenset(json.loads(row["named"])),
-        first_absent_at=to_time_or_none(row["first_absent_at"]),
-        absent_readings=row["absent_readings"],
-        parked=bool(row["parked"]),
-        old_ok=bool(row["old_ok"]),
-        site_message_id=row["site_message_id"],
-        last_error=row["last_error"],
-        door=Door(row["door"]) if row["door"] else None,
-    )
+    return from_row(Reply, row)
 
 
 def turn_from_row(row: sqlite3.Row) -> Turn:
-    return Turn(
-        id=row["id"],
-        thread_id=row["thread_id"],
-        status=TurnStatus(row["status"]),
-        fingerprint=row["fingerprint"],
-        supersedes=row["supersedes"],
-        first_at=to_time(row["first_at"]),
-        newest_at=to_time(row["newest_at"]),
-        attempts=row["attempts"],
-        refusals=row["refusals"],
-        silences=row["silences"],
-        taken_as=row["taken_as"],
-        old_ok=bool(row["old_ok"]),
-        reason=row["reason"],
-    )
+    return from_row(Turn, row)

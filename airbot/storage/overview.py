@@ -41,6 +41,7 @@ from airbot.storage.runs import run_from_row
 from airbot.storage.session import job_from_row
 from airbot.storage.session import session_from_row
 from airbot.storage.troubles import trouble_from_row
+from airbot.storage.values import from_row
 from airbot.storage.view import Readable
 
 MISSED_FOR = timedelta(days=7)
@@ -346,24 +347,8 @@ def _missed(row: sqlite3.Row) -> Waiting:
 
 
 def _message_line(row: sqlite3.Row) -> MessageLine:
-    turn, reply = row["turn_status"], row["reply_status"]
-    values = {
-        "sent_at": to_time(row["sent_at"]),
-        "scheduled": bool(row["scheduled"]),
-        "turn_status": TurnStatus(turn) if turn else None,
-        "reply_status": ReplyStatus(reply) if reply else None,
-    }
-    return MessageLine(**{**dict(row), **values})
+    return from_row(MessageLine, row)
 
 
 def _outbox_line(row: sqlite3.Row) -> OutboxLine:
-    values = {
-        "status": ReplyStatus(row["status"]),
-        "created_at": to_time(row["created_at"]),
-        "next_attempt_at": to_time_or_none(row["next_attempt_at"]),
-        "send_started_at": to_time_or_none(row["send_started_at"]),
-        "processed_at": to_time_or_none(row["processed_at"]),
-        "parked": bool(row["parked"]),
-        "door": Door(row["door"]) if row["door"] else None,
-    }
-    return OutboxLine(**{**dict(row), **values})
+    return from_row(OutboxLine, row)

@@ -8,8 +8,7 @@ from datetime import datetime
 from airbot.models import Run
 from airbot.storage.database import Database
 from airbot.storage.database import to_text
-from airbot.storage.database import to_time
-from airbot.storage.database import to_time_or_none
+from airbot.storage.values import from_row
 
 KEPT = 8  # enough to tell how often a cron job comes
 
@@ -67,11 +66,4 @@ class Runs:
 
 
 def run_from_row(row: sqlite3.Row) -> Run:
-    return Run(
-        mode=row["mode"],
-        version=row["version"],
-        settings=row["settings"],
-        started_at=to_time(row["started_at"]),
-        ended_at=to_time_or_none(row["ended_at"]),
-        crowded_at=to_time_or_none(row["crowded_at"]),
-    )
+    return from_row(Run, row)

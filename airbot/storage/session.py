@@ -14,8 +14,7 @@ from airbot.models import Session
 from airbot.models import SessionState
 from airbot.storage.database import Database
 from airbot.storage.database import to_text
-from airbot.storage.database import to_time
-from airbot.storage.database import to_time_or_none
+from airbot.storage.values import from_row
 
 CLOCK_MOVES_S = 2.0  # less is the rounding of a Date header, or NTP at work
 
@@ -183,24 +182,8 @@ class SessionStore:
 
 
 def session_from_row(row: sqlite3.Row) -> Session:
-    return Session(
-        state=SessionState(row["state"]),
-        since=to_time(row["since"]),
-        sentence=row["sentence"],
-        tries=row["tries"],
-        next_try_at=to_time_or_none(row["next_try_at"]),
-        account_id=row["account_id"],
-        clock_offset_s=row["clock_offset_s"],
-    )
+    return from_row(Session, row)
 
 
 def job_from_row(row: sqlite3.Row) -> Job:
-    return Job(
-        started_at=to_time(row["started_at"]),
-        took_ms=row["took_ms"],
-        outcome=row["outcome"],
-        failing_since=to_time_or_none(row["failing_since"]),
-        tries=row["tries"],
-        next_try_at=to_time_or_none(row["next_try_at"]),
-        running_since=to_time_or_none(row["running_since"]),
-    )
+    return from_row(Job, row)

@@ -11,8 +11,6 @@ from collections.abc import Collection
 from datetime import datetime
 from datetime import timedelta
 
-from airbot.models import Direction
-from airbot.models import Kind
 from airbot.models import Message
 from airbot.models import Question
 from airbot.models import Turn
@@ -25,12 +23,12 @@ from airbot.storage.ai import others_wait
 from airbot.storage.database import Database
 from airbot.storage.database import Transaction
 from airbot.storage.database import to_text
-from airbot.storage.database import to_time
 from airbot.storage.inbox import shown_name
 from airbot.storage.moves import DUE
 from airbot.storage.moves import due_at
 from airbot.storage.moves import move_turn
 from airbot.storage.moves import turn_from_row
+from airbot.storage.values import from_row
 
 IN_HAND = "(SELECT value FROM json_each(:in_hand))"
 MOST_SILENCES = 5
@@ -269,15 +267,4 @@ def _silent(
 
 
 def message_from_row(row: sqlite3.Row) -> Message:
-    return Message(
-        id=row["id"],
-        account_id=row["account_id"],
-        sender=row["sender"],
-        role=row["role"],
-        direction=Direction(row["direction"]),
-        kind=Kind(row["kind"]),
-        body=row["body"],
-        sent_at=to_time(row["sent_at"]),
-        note=row["note"],
-        scheduled=bool(row["scheduled"]),
-    )
+    return from_row(Message, row)

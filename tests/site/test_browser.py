@@ -45,11 +45,12 @@ from airbot.sandbox.world import Thread
 pytestmark = pytest.mark.browser
 
 # Keeps what a login keeps; what was kept before.
-KEEP = """() => {
+KEEP = """async () => {
   const kept = [document.cookie.split("; ").sort().join("; "), localStorage.kept];
   document.cookie = "lasting=1; path=/; max-age=1000";
   document.cookie = "session=1; path=/";
   localStorage.kept = "1";
+  await cookieStore.get("session");  // the network service has it
   return kept;
 }"""
 CANARY = "Kanarienvogel"
@@ -755,6 +756,7 @@ def test_a_profile_goes_from_one_to_the_other(
             browser.tab.load(site.url + "/", 10)
             kept = browser.tab.probe(KEEP)
         browser.save_cookies()
+        assert '"session"' in (browser.profile / "airbot-cookies.json").read_text()
         browser.close()
     assert kept == ["lasting=1; session=1", "1"]
 
