@@ -33,7 +33,7 @@ def check_owner(paths: Iterable[Path]) -> None:
             raise _not_ours(path, path.stat().st_uid)
     if os.geteuid() == ROOT:
         for uid, path in _others(paths).items():
-            raise _not_ours(path, uid)
+            raise _not_roots(path, uid, [p for p in paths if p.exists()])
 
 
 def become_owner(paths: Iterable[Path]) -> None:
@@ -89,6 +89,19 @@ def _iter_parts(path: Path) -> Iterator[Path]:
     """The path and its folders, as it is written and where its links lead."""
     for way in dict.fromkeys((path.absolute(), path.resolve())):
         yield from (way, *way.parents)
+
+
+def _not_roots(path: Path, uid: int, made: list[Path]) -> ConfigError:
+    """What root has made in another's folder is of no use to either of them."""
+    if not made:
+        return _not_ours(path, uid)
+    name, files = user_name(uid), " ".join(map(str, made))
+    return ConfigError(
+        [
+            f"{path} is {name}'s, and root's files are in it: give them to {name}, with"
+            f" chown -R {name} {files}, then run airbot with sudo -u {name} airbot"
+        ]
+    )
 
 
 def _not_ours(path: Path, uid: int) -> ConfigError:
