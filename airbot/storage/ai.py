@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from datetime import datetime
 
 from airbot.models import AIHealth
@@ -26,7 +25,7 @@ class AIStore:
 
     def get(self) -> AIHealth:
         (row,) = self._db.read("SELECT * FROM ai")
-        return health_from_row(row)
+        return from_row(AIHealth, row)
 
     def answered(self, now: datetime) -> None:
         """An answer has come, whichever way."""
@@ -88,7 +87,7 @@ class AIStore:
 def let_ask(tx: Transaction, now: datetime) -> bool:
     """May a turn be asked now? While all of them wait, one may, now and then."""
     (row,) = tx.execute("SELECT * FROM ai")
-    return is_due(health_from_row(row).next_try_at, now, SLOWEST)
+    return is_due(from_row(AIHealth, row).next_try_at, now, SLOWEST)
 
 
 def others_wait(tx: Transaction, until: datetime) -> None:
@@ -97,7 +96,3 @@ def others_wait(tx: Transaction, until: datetime) -> None:
         "UPDATE ai SET next_try_at = :at WHERE next_try_at NOTNULL",
         {"at": to_text(until)},
     )
-
-
-def health_from_row(row: sqlite3.Row) -> AIHealth:
-    return from_row(AIHealth, row)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from airbot.models import Answered
+from airbot.models import Reply
+from airbot.models import Turn
 from airbot.storage.database import Database
-from airbot.storage.moves import reply_from_row
-from airbot.storage.moves import turn_from_row
+from airbot.storage.values import from_row
 
 
 class Calls:
@@ -31,8 +32,8 @@ class Calls:
             params,
         )
         return Answered(
-            reply_from_row(replies[0]) if replies else None,
-            turn_from_row(turns[0]) if turns else None,
+            from_row(Reply, replies[0]) if replies else None,
+            from_row(Turn, turns[0]) if turns else None,
         )
 
     def keep(self, call_id: str, answered: Answered) -> None:

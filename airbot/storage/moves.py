@@ -8,7 +8,6 @@ under way.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable
 from datetime import datetime
 from datetime import timedelta
@@ -83,7 +82,7 @@ def move_reply(
         """,
         {**changes, "id": reply.id, "revision": reply.revision},
     )
-    return reply_from_row(moved[0]) if moved else None
+    return from_row(Reply, moved[0]) if moved else None
 
 
 def move_turn(
@@ -110,7 +109,7 @@ def move_turn(
         """,
         {**changes, "id": turn_id},
     )
-    return turn_from_row(moved[0]) if moved else None
+    return from_row(Turn, moved[0]) if moved else None
 
 
 def turn_under_way(tx: Transaction, thread_id: str) -> Turn | None:
@@ -122,16 +121,8 @@ def turn_under_way(tx: Transaction, thread_id: str) -> Turn | None:
         """,
         {"id": thread_id},
     )
-    return turn_from_row(rows[0]) if rows else None
+    return from_row(Turn, rows[0]) if rows else None
 
 
 def _assigned(columns: Iterable[str]) -> str:
     return ", ".join(f"{column} = :{column}" for column in columns)
-
-
-def reply_from_row(row: sqlite3.Row) -> Reply:
-    return from_row(Reply, row)
-
-
-def turn_from_row(row: sqlite3.Row) -> Turn:
-    return from_row(Turn, row)

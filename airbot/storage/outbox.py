@@ -48,7 +48,7 @@ from airbot.storage.moves import DUE
 from airbot.storage.moves import due_at
 from airbot.storage.moves import move_reply
 from airbot.storage.moves import move_turn
-from airbot.storage.moves import reply_from_row
+from airbot.storage.values import from_row
 
 SAME_TEXT_WITHIN = timedelta(minutes=10)
 
@@ -85,14 +85,14 @@ class Outbox:
     def _find(self, where: str, value: str) -> Reply | None:
         sql = f"SELECT * FROM queue_outbox WHERE {where}"
         row = self._db.read_one(sql, {"value": value})
-        return reply_from_row(row) if row else None
+        return from_row(Reply, row) if row else None
 
     def with_status(self, status: str) -> list[Reply]:
         rows = self._db.read(
             "SELECT * FROM queue_outbox WHERE status = :status ORDER BY rowid",
             {"status": status},
         )
-        return [reply_from_row(row) for row in rows]
+        return [from_row(Reply, row) for row in rows]
 
     def enqueue(
         self,
@@ -169,7 +169,7 @@ class Outbox:
             """,
             due_at(now, longest_wait(rules)),
         )
-        return reply_from_row(row) if row else None
+        return from_row(Reply, row) if row else None
 
     def is_due(self, now: datetime, rules: Rules) -> bool:
         """Is there a row whose time to be tried, or read again, has come?"""
@@ -292,7 +292,7 @@ class Outbox:
             (row,) = tx.execute(
                 "SELECT * FROM queue_outbox WHERE id = :id", {"id": reply_id}
             )
-            reply = reply_from_row(row)
+            reply = from_row(Reply, row)
             if reply.status not in UNSETTLED:
                 return reply.status
             # A press is counted already, when it is recorded.
@@ -333,7 +333,7 @@ def _left_as(reply: Reply) -> ReplyStatus:
 def _enqueue(tx: Transaction, turn: Turn, new: _New, now: datetime) -> Reply:
     held = tx.execute("SELECT * FROM queue_outbox WHERE turn_id = :id", {"id": turn.id})
     if held:
-        return reply_from_row(held[0])
+        return from_row(Reply, held[0])
     to, reason = TurnStatus.ANSWERED, "the AI answered"
     opened = move_turn(tx, turn.id, to, By.AI, reason, now)
     closed = None if opened else _why_closed(tx, turn.id)
@@ -354,7 +354,7 @@ def _enqueue_without_turn(tx: Transaction, new: _New, now: datetime) -> Reply:
         },
     )
     if held:
-        return reply_from_row(held[0])
+        return from_row(Reply, held[0])
     (waiting,) = tx.execute("""
         SELECT COUNT(*) AS n FROM queue_outbox
         WHERE turn_id IS NULL AND status = 'pending'
@@ -416,7 +416,7 @@ def _insert(
             "old_ok": int(old_ok),
         },
     )
-    return reply_from_row(row)
+    return from_row(Reply, row)
 
 
 def _next_due(tx: Transaction, now: datetime, rules: Rules) -> Reply | None:
@@ -438,7 +438,7 @@ def _next_due(tx: Transaction, now: datetime, rules: Rules) -> Reply | None:
         """,
         due_at(now, longest_wait(rules)),
     )
-    return reply_from_row(rows[0]) if rows else None
+    return from_row(Reply, rows[0]) if rows else None
 
 
 def _is_too_old(

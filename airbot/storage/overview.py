@@ -18,15 +18,16 @@ from datetime import timedelta
 from airbot.models import AIHealth
 from airbot.models import Door
 from airbot.models import Job
+from airbot.models import Reply
 from airbot.models import ReplyStatus
 from airbot.models import Run
 from airbot.models import Session
 from airbot.models import Trouble
+from airbot.models import Turn
 from airbot.models import TurnStatus
 from airbot.models import Waiting
 from airbot.models import short_id
 from airbot.policy.whole import SAID_AFTER
-from airbot.storage.ai import health_from_row
 from airbot.storage.database import to_text
 from airbot.storage.database import to_time
 from airbot.storage.database import to_time_or_none
@@ -35,11 +36,6 @@ from airbot.storage.inbox import not_ours
 from airbot.storage.inbox import persons_answer
 from airbot.storage.inbox import shown_name
 from airbot.storage.moves import UNDER_WAY
-from airbot.storage.moves import reply_from_row
-from airbot.storage.moves import turn_from_row
-from airbot.storage.runs import run_from_row
-from airbot.storage.session import job_from_row
-from airbot.storage.session import session_from_row
 from airbot.storage.troubles import trouble_from_row
 from airbot.storage.values import from_row
 from airbot.storage.view import Readable
@@ -127,14 +123,14 @@ class Shown:
 
     def overview(self, now: datetime) -> Overview:
         (row,) = self._db.read("SELECT * FROM session")
-        session = session_from_row(row)
+        session = from_row(Session, row)
         runs = self._db.read("SELECT * FROM runs ORDER BY number DESC")
         waiting = tuple(self.waiting(session, now))
         return Overview(
             session=session,
             cycles=self._cycles(),
             ai=self._ai(),
-            runs=tuple(run_from_row(run) for run in runs),
+            runs=tuple(from_row(Run, run) for run in runs),
             turns=self._counts("turns"),
             replies=self.reply_counts(),
             waiting=waiting,
@@ -144,7 +140,7 @@ class Shown:
     def _ai(self) -> AIHealth:
         """The next try is that of all turns, or else of the one that is due first."""
         (row,) = self._db.read("SELECT * FROM ai")
-        health = health_from_row(row)
+        health = from_row(AIHealth, row)
         if health.failing_since is None or health.next_try_at is not None:
             return health
         (due,) = self._db.read("""
@@ -270,7 +266,7 @@ class Shown:
             """,
             {"limit": limit},
         )
-        return [_message_line(row) for row in rows]
+        return [from_row(MessageLine, row) for row in rows]
 
     def replies(self, limit: int) -> list[OutboxLine]:
         """The queue, newest first."""
@@ -284,11 +280,11 @@ class Shown:
             """,
             {"limit": limit},
         )
-        return [_outbox_line(row) for row in rows]
+        return [from_row(OutboxLine, row) for row in rows]
 
     def _cycles(self) -> dict[str, Job]:
         rows = self._db.read("SELECT * FROM cycles ORDER BY job")
-        return {row["job"]: job_from_row(row) for row in rows}
+        return {row["job"]: from_row(Job, row) for row in rows}
 
     def _counts(self, table: str) -> Counts:
         rows = self._db.read(
@@ -317,7 +313,7 @@ def _waiting_replies(rows: list[sqlite3.Row]) -> Iterator[Waiting]:
 
 
 def _waiting_reply(row: sqlite3.Row) -> Waiting:
-    reply = reply_from_row(row)
+    reply = from_row(Reply, row)
     id_ = reply.short_id
     verb = f"retry {id_} (or cancel {id_})"
     if reply.status == ReplyStatus.UNCERTAIN:
@@ -328,7 +324,7 @@ def _waiting_reply(row: sqlite3.Row) -> Waiting:
 
 
 def _waiting_turn(row: sqlite3.Row) -> Waiting:
-    turn = turn_from_row(row)
+    turn = from_row(Turn, row)
     id_ = turn.short_id
     what = f"turn {id_} is {turn.status}: {turn.reason}"
     command = f"airbot messages retry {id_} (or done {id_})"
@@ -336,7 +332,7 @@ def _waiting_turn(row: sqlite3.Row) -> Waiting:
 
 
 def _missed(row: sqlite3.Row) -> Waiting:
-    turn = turn_from_row(row)
+    turn = from_row(Turn, row)
     id_ = turn.short_id
     command = f"airbot messages retry {id_} --old (or done {id_})"
     if row["reply_id"]:
@@ -344,11 +340,3 @@ def _missed(row: sqlite3.Row) -> Waiting:
         command += f" (or messages done {id_})"
     what = f"turn {id_} was not answered in time: {turn.reason}"
     return Waiting(what, command, row["title"], turn.first_at, missed=True)
-
-
-def _message_line(row: sqlite3.Row) -> MessageLine:
-    return from_row(MessageLine, row)
-
-
-def _outbox_line(row: sqlite3.Row) -> OutboxLine:
-    return from_row(OutboxLine, row)

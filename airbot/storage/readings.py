@@ -42,8 +42,6 @@ from airbot.storage.inbox import save_messages
 from airbot.storage.inbox import save_thread
 from airbot.storage.moves import move_reply
 from airbot.storage.moves import move_turn
-from airbot.storage.moves import reply_from_row
-from airbot.storage.moves import turn_from_row
 from airbot.storage.moves import turn_under_way
 from airbot.storage.scheduled import with_scheduled
 from airbot.storage.troubles import agrees_with_last_look
@@ -51,7 +49,7 @@ from airbot.storage.troubles import clear_trouble
 from airbot.storage.troubles import known_of
 from airbot.storage.troubles import note_trouble
 from airbot.storage.troubles import note_vanished
-from airbot.storage.turns import message_from_row
+from airbot.storage.values import from_row
 
 LEFT_LOOKED_AT = timedelta(days=1)  # so long a text that is too old gets its reason
 
@@ -159,7 +157,7 @@ def _know_our_own(tx: Transaction, thread_id: str) -> None:
         """,
         {"id": thread_id},
     )
-    for reply in map(reply_from_row, rows):
+    for reply in (from_row(Reply, row) for row in rows):
         tx.execute(
             "UPDATE queue_outbox SET site_message_id = :found WHERE id = :id",
             {"found": stands_as(tx, reply), "id": reply.id},
@@ -321,7 +319,7 @@ def _case(
     )
     return Case(
         hosted=bool(thread["hosted"]),
-        messages=tuple(_as_counted(message_from_row(row), rules) for row in rows),
+        messages=tuple(_as_counted(from_row(Message, row), rules) for row in rows),
         now=site_now,
         rules=rules,
         standing=standing,
@@ -356,7 +354,7 @@ def _turn_of(tx: Transaction, thread_id: str, reply: Reply | None) -> Turn | Non
     if reply is None:
         return turn_under_way(tx, thread_id)
     rows = tx.execute("SELECT * FROM turns WHERE id = :id", {"id": reply.turn_id})
-    return turn_from_row(rows[0]) if rows else None
+    return from_row(Turn, rows[0]) if rows else None
 
 
 def _carry_out(
@@ -387,7 +385,7 @@ def _queued(tx: Transaction, turn: Turn | None) -> Reply | None:
         "SELECT * FROM queue_outbox WHERE turn_id = :id AND status = 'pending'",
         {"id": turn.id if turn else None},
     )
-    return reply_from_row(rows[0]) if rows else None
+    return from_row(Reply, rows[0]) if rows else None
 
 
 def _drop_reply(

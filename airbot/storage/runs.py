@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import sqlite3
 from datetime import datetime
 
-from airbot.models import Run
 from airbot.storage.database import Database
 from airbot.storage.database import to_text
-from airbot.storage.values import from_row
 
 KEPT = 8  # enough to tell how often a cron job comes
 
@@ -63,7 +60,3 @@ class Runs:
                 "UPDATE runs SET ended_at = :now WHERE number = :number",
                 {"number": number, "now": to_text(now)},
             )
-
-
-def run_from_row(row: sqlite3.Row) -> Run:
-    return from_row(Run, row)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -71,7 +70,7 @@ class SessionStore:
 
     def get(self) -> Session:
         (row,) = self._db.read("SELECT * FROM session")
-        return session_from_row(row)
+        return from_row(Session, row)
 
     def set_state(
         self,
@@ -173,17 +172,9 @@ class SessionStore:
     def job(self, name: str) -> Job | None:
         """How a job went last; None before its first run."""
         row = self._db.read_one("SELECT * FROM cycles WHERE job = :n", {"n": name})
-        return job_from_row(row) if row else None
+        return from_row(Job, row) if row else None
 
     def end_waits(self) -> None:
         """A person was there: every job may try at once."""
         with self._db.transaction() as tx:
             tx.execute("UPDATE cycles SET next_try_at = NULL")
-
-
-def session_from_row(row: sqlite3.Row) -> Session:
-    return from_row(Session, row)
-
-
-def job_from_row(row: sqlite3.Row) -> Job:
-    return from_row(Job, row)

@@ -6,7 +6,6 @@ A turn is formed in readings.py.
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Collection
 from datetime import datetime
 from datetime import timedelta
@@ -27,7 +26,6 @@ from airbot.storage.inbox import shown_name
 from airbot.storage.moves import DUE
 from airbot.storage.moves import due_at
 from airbot.storage.moves import move_turn
-from airbot.storage.moves import turn_from_row
 from airbot.storage.values import from_row
 
 IN_HAND = "(SELECT value FROM json_each(:in_hand))"
@@ -43,7 +41,7 @@ class Turns:
 
     def get(self, turn_id: str) -> Turn | None:
         row = self._db.read_one("SELECT * FROM turns WHERE id = :id", {"id": turn_id})
-        return turn_from_row(row) if row else None
+        return from_row(Turn, row) if row else None
 
     def newest(self, thread_id: str) -> Turn | None:
         row = self._db.read_one(
@@ -53,7 +51,7 @@ class Turns:
             """,
             {"id": thread_id},
         )
-        return turn_from_row(row) if row else None
+        return from_row(Turn, row) if row else None
 
     def expire(self, now: datetime, site_now: datetime, rules: Rules) -> int:
         """Close the turns that became too old while they waited for an answer."""
@@ -161,7 +159,9 @@ class Turns:
             return []
         with self._db.transaction() as tx:
             rows = tx.execute(due, params)
-            return [_silent(tx, turn_from_row(row), longest, most, now) for row in rows]
+            return [
+                _silent(tx, from_row(Turn, row), longest, most, now) for row in rows
+            ]
 
     def waits_for_answer(self, until: datetime) -> bool:
         """Is any turn with the AI, or to be asked before `until`?"""
@@ -180,7 +180,7 @@ class Turns:
         rows = self._db.read(
             "SELECT * FROM turns WHERE status IN ('new', 'asked') ORDER BY first_at"
         )
-        return [self.question(turn_from_row(row)) for row in rows]
+        return [self.question(from_row(Turn, row)) for row in rows]
 
     def question(self, turn: Turn) -> Question:
         """All that the AI is told about a turn."""
@@ -207,8 +207,8 @@ class Turns:
             listing_id=thread["listing_id"],
             stage=thread["stage"],
             description=thread["description"],
-            texts=tuple(message_from_row(row) for row in texts),
-            history=tuple(message_from_row(row) for row in history),
+            texts=tuple(from_row(Message, row) for row in texts),
+            history=tuple(from_row(Message, row) for row in history),
         )
 
     def ask_again(
@@ -264,7 +264,3 @@ def _silent(
         next_attempt_at=None if over else to_text(now),
     )
     return moved or turn
-
-
-def message_from_row(row: sqlite3.Row) -> Message:
-    return from_row(Message, row)

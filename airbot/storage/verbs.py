@@ -22,10 +22,9 @@ from airbot.storage.database import Database
 from airbot.storage.database import Transaction
 from airbot.storage.moves import move_reply
 from airbot.storage.moves import move_turn
-from airbot.storage.moves import reply_from_row
-from airbot.storage.moves import turn_from_row
 from airbot.storage.moves import turn_under_way
 from airbot.storage.readings import stands_as
+from airbot.storage.values import from_row
 
 RETRY = "you said: retry"
 DONE = "you said: nothing is to be answered"
@@ -43,7 +42,7 @@ class Verbs:
         """Put a reply back into the queue, as if it had never been tried."""
         with self._db.transaction() as tx:
             row = _one(tx, "queue_outbox", id_)
-            reply = reply_from_row(row)
+            reply = from_row(Reply, row)
             turn, lists_texts = _turn_of(tx, reply)
             asked_at = turn.newest_at if turn else reply.created_at
             other = _other_under_way(tx, turn)
@@ -87,7 +86,7 @@ class Verbs:
     ) -> Turn:
         """Have the AI asked about a turn, at once."""
         with self._db.transaction() as tx:
-            turn = turn_from_row(_one(tx, "turns", id_))
+            turn = from_row(Turn, _one(tx, "turns", id_))
             params = {"id": turn.id}
             reply = tx.execute("SELECT 1 FROM queue_outbox WHERE turn_id = :id", params)
             texts = tx.execute("SELECT 1 FROM messages WHERE turn_id = :id", params)
@@ -124,9 +123,9 @@ class Verbs:
             left = "SELECT * FROM queue_outbox WHERE thread_id = :id AND status IN"
             unsettled = tx.execute(f"{left} ('processing', 'uncertain')", params)
             for row in unsettled:
-                _refuse(verbs.why_not_done(reply_from_row(row)))
+                _refuse(verbs.why_not_done(from_row(Reply, row)))
             for row in tx.execute(f"{left} ('pending', 'failed')", params):
-                reply, to = reply_from_row(row), ReplyStatus.CANCELLED
+                reply, to = from_row(Reply, row), ReplyStatus.CANCELLED
                 _moved(tx, reply, to, DONE, now, parked=0)
             for row in tx.execute(
                 """
@@ -148,7 +147,7 @@ class Verbs:
         now: datetime,
     ) -> Reply:
         with self._db.transaction() as tx:
-            reply = reply_from_row(_one(tx, "queue_outbox", id_))
+            reply = from_row(Reply, _one(tx, "queue_outbox", id_))
             _refuse(why_not(reply))
             # Known as ours, it is not taken for a person's answer to later texts.
             found = stands_as(tx, reply) if to == ReplyStatus.SENT else None
@@ -190,7 +189,7 @@ def _turn_of(tx: Transaction, reply: Reply) -> tuple[Turn | None, bool]:
     params = {"id": reply.turn_id}
     (turn,) = tx.execute("SELECT * FROM turns WHERE id = :id", params)
     texts = tx.execute("SELECT 1 FROM messages WHERE turn_id = :id LIMIT 1", params)
-    return turn_from_row(turn), bool(texts)
+    return from_row(Turn, turn), bool(texts)
 
 
 def _other_under_way(tx: Transaction, turn: Turn | None) -> bool:
