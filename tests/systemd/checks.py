@@ -150,9 +150,10 @@ def without_sandbox(lab: Lab) -> None:
 
     On a profile that has had its sandbox it would not start.
     """
-    lab.sh("sudo rm -f /var/lib/airbot/session/airbot-sandbox")
     begun = lab.now()
     with lab.drop_in(*README.no_sandbox()):
+        # Now that it is stopped: a browser that starts would make it anew.
+        lab.sh("sudo rm -f /var/lib/airbot/session/airbot-sandbox")
         lab.start()
         lab.answered()
         lab.wait_to_hear("the browser is up without its own sandbox", begun)
