@@ -36,4 +36,6 @@ def _reader(hint: Any) -> Callable[[Any], Any]:
     if get_origin(hint) is frozenset:
         return lambda text: frozenset(json.loads(text))
     (is_,) = [one for one in (get_args(hint) or (hint,)) if one is not NoneType]
-    return datetime.fromisoformat if is_ is datetime else is_
+    read: Callable[[Any], Any]
+    read = is_.fromisoformat if issubclass(is_, datetime) else is_
+    return read
