@@ -26,6 +26,20 @@ def open_ours(path: Path, how: int) -> int:
     return os.open(path, how | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
 
 
+def write_anew(path: Path, text: str) -> None:
+    """Replace a file of ours whole, and on the disk; what is there already stays."""
+    with suppress(OSError):
+        if path.read_bytes() == text.encode():
+            return
+    fresh = path.with_suffix(".new")
+    fd = open_ours(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    with open(fd, "wb") as file:
+        file.write(text.encode())
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(fresh, path)
+
+
 def close_files(paths: Iterable[Path]) -> list[str]:
     """Close these files to other users; a sentence for each that stays open."""
     return [said for path in paths if _is_open(path) and (said := _close(path))]

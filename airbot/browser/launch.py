@@ -20,6 +20,7 @@ from airbot.browser import processes
 from airbot.browser.errors import is_death
 from airbot.browser.errors import is_taken
 from airbot.exceptions import SiteUnavailable
+from airbot.private import open_ours
 
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext
@@ -130,7 +131,7 @@ class Launcher:
     def _mark(self) -> None:
         with suppress(FileExistsError, OSError):
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-            os.close(os.open(self._profile / MARK, flags, 0o600))
+            os.close(open_ours(self._profile / MARK, flags))
 
     def _ways(self) -> tuple[bool, ...]:
         """With the sandbox or without it: what is tried, in this order.

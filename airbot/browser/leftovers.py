@@ -24,6 +24,8 @@ from pathlib import Path
 from typing import Any
 
 from airbot.browser import processes
+from airbot.private import open_ours
+from airbot.private import write_anew
 
 logger = logging.getLogger("airbot.browser")
 
@@ -84,7 +86,7 @@ def be_silent(profile: Path, for_person: bool) -> None:
     try:
         folder.mkdir(exist_ok=True, mode=0o700)
         for name in (*NO_FOLDERS, *(NO_CACHE if for_person else ())):
-            os.close(os.open(folder / name, os.O_WRONLY | os.O_CREAT, 0o600))
+            os.close(open_ours(folder / name, os.O_WRONLY | os.O_CREAT))
         _set_preferences(folder / "Preferences")
     except OSError as e:
         logger.warning("the browser's preferences cannot be written: %s", e.strerror)
@@ -117,14 +119,8 @@ def _set_preferences(file: Path) -> None:
     except (FileNotFoundError, ValueError, RecursionError):
         kept = None
     wanted = _merged(kept if isinstance(kept, dict) else {}, PREFERENCES)
-    if wanted == kept:
-        return
-    fresh = file.with_name("Preferences.airbot")
-    _remove(fresh)
-    fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with open(fd, "w", encoding="utf-8") as written:
-        json.dump(wanted, written)
-    os.replace(fresh, file)
+    if wanted != kept:
+        write_anew(file, json.dumps(wanted))
 
 
 def _merged(kept: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:

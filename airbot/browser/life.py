@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import json
 import logging
-import os
 import threading
 import time
 from collections.abc import Callable
@@ -32,6 +31,7 @@ from airbot.browser.tab import Tab
 from airbot.exceptions import AlreadyRunning
 from airbot.exceptions import PageFailed
 from airbot.exceptions import SiteUnavailable
+from airbot.private import write_anew
 
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext
@@ -283,7 +283,7 @@ class Browser:
         with self._deadline("reading the cookies", CLOSE_DEADLINE_S):
             cookies = self._context.cookies()
         try:
-            _write_anew(self.profile / COOKIES_FILE, json.dumps(cookies))
+            write_anew(self.profile / COOKIES_FILE, json.dumps(cookies))
         except OSError as e:
             logger.warning("the session's cookies cannot be kept: %s", e.strerror)
 
@@ -309,17 +309,3 @@ class Browser:
 
 def _cookie_key(cookie: Any) -> tuple[str, str, str]:
     return cookie["name"], cookie["domain"], cookie["path"]
-
-
-def _write_anew(path: Path, text: str) -> None:
-    """Replace a file whole, for our user alone; what is there already stays."""
-    with suppress(OSError):
-        if path.read_text() == text:
-            return
-    fresh = path.with_suffix(".new")
-    fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with open(fd, "w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(fresh, path)

@@ -13,6 +13,8 @@ import unicodedata
 from itertools import zip_longest
 from typing import NamedTuple
 
+from airbot.terminal import plain
+
 AI_NAME = "AI"  # who answers, where the answer does not say
 LONGEST_NAME = 200  # characters
 
@@ -59,9 +61,8 @@ def clean_name(value: object) -> str:
 
     A label that nobody is sent: no fault of it costs a guest the answer.
     """
-    text = value if isinstance(value, str) else ""
-    shown = "".join(char if char.isprintable() else " " for char in text)
-    return " ".join(shown.split())[:LONGEST_NAME].rstrip() or AI_NAME
+    text = plain(value) if isinstance(value, str) else ""
+    return " ".join(text.split())[:LONGEST_NAME].rstrip() or AI_NAME
 
 
 def _can_be_typed(char: str) -> bool:
