@@ -37,7 +37,6 @@ do_PUT
 error_task_class
 exc
 is_under_way
-keep_connection
 messages_done
 messages_retry
 next_attempt_at

@@ -15,9 +15,7 @@ is written from the same facts and never from this room.
 
 from __future__ import annotations
 
-from airbot.airbnb.hosts import is_airbnb
-from airbot.airbnb.hosts import is_login_provider
 from airbot.airbnb.shapes import thread_id_from
 from airbot.airbnb.site import Airbnb
 
-__all__ = ["Airbnb", "is_airbnb", "is_login_provider", "thread_id_from"]
+__all__ = ["Airbnb", "thread_id_from"]

@@ -9,6 +9,7 @@ A page can show anything, its address cannot. In doubt it is a stranger's.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 # Where Airbnb is at home: the names in its certificate of 2026-06, and co.jp, which
@@ -85,6 +86,7 @@ def _is_airbnb_host(host: str) -> bool:
     return found is not None and found[1] in COUNTRIES
 
 
+@lru_cache(maxsize=1024)  # a page that loads is asked about at every tick
 def _origin(address: str) -> _Origin | None:
     """None where it is no plain address of the web."""
     found = WEB_ADDRESS.fullmatch(address)

@@ -23,7 +23,7 @@ from airbot.exceptions import SiteUnavailable
 from airbot.exceptions import SlowDown
 from airbot.models import utcnow
 
-# 1. Addresses: paths. Whose host it is, addresses.py knows.
+# 1. Addresses: paths. Whose host it is, hosts.py knows.
 
 INBOX_PATH = "/hosting/messages"
 THREAD_PATH = re.compile(r"/hosting/messages/(\d+)/?")

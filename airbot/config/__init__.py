@@ -247,7 +247,7 @@ def _check_secret(values: Mapping[str, Any], problems: list[str]) -> None:
     if beyond and is_short(values.get("webhook.secret", "")):
         problems.append(
             f"webhook.secret (API_SECRET) is shorter than {SHORTEST_SECRET} characters,"
-            " and other machines may try it: take a longer one (see the README)"
+            " and other machines may try it: take a longer one (airbot manual security)"
         )
 
 

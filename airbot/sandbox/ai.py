@@ -1,6 +1,6 @@
 """The demo AI: takes a question as a host's AI would, and calls back with an answer.
 
-It knows the AI contract of the README and nothing else of airbot.
+It knows the AI contract of the manual and nothing else of airbot.
 """
 
 from __future__ import annotations

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from airbot.airbnb import is_airbnb
-from airbot.airbnb import is_login_provider
 from airbot.airbnb import pages
+from airbot.airbnb.hosts import is_airbnb
+from airbot.airbnb.hosts import is_login_provider
 from airbot.exceptions import SiteChanged
 
 HOME = "https://www.airbnb.com"

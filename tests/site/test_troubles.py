@@ -39,6 +39,7 @@ from threading import Event
 from typing import Any
 
 import pytest
+from support.fakes import KeptOpen
 from support.fakes import Scene
 
 from airbot.airbnb import Airbnb
@@ -171,16 +172,6 @@ TROUBLES: list[tuple[str, str, End, str, End]] = [
 ]
 
 Strike = Callable[[], object]
-
-
-class KeptOpen(Browser):
-    """For the gate: that it closes the browser is tested there, and takes a second."""
-
-    def __init__(self) -> None:
-        pass
-
-    def close(self) -> None:
-        pass
 
 
 class Mishap:

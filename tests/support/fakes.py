@@ -311,6 +311,16 @@ def _raise_next(errors: list[Exception | None]) -> None:
         raise error
 
 
+class KeptOpen(Browser):
+    """For the gate: that it closes the browser is tested elsewhere."""
+
+    def __init__(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
 class Scene:
     """One thread with a waiting guest, and SYNC and SEND at their work on it.
 

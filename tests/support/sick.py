@@ -7,9 +7,9 @@ from datetime import timedelta
 from typing import Any
 
 from support.fakes import Clock
+from support.fakes import KeptOpen
 
 from airbot.airbnb import shapes
-from airbot.browser import Browser
 from airbot.config import Config
 from airbot.daemon.gate import Gate
 from airbot.models import Reading
@@ -25,16 +25,6 @@ from airbot.sync import Syncer
 CYCLE_S = 45
 LINK = "https://maps.example/loft"
 Json = dict[str, Any]
-
-
-class KeptOpen(Browser):
-    """For the gate: that it closes the browser is tested elsewhere."""
-
-    def __init__(self) -> None:
-        pass
-
-    def close(self) -> None:
-        pass
 
 
 class Inn:

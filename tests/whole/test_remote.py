@@ -634,16 +634,17 @@ def test_the_page_says_whose_page_it_is_and_asks_before_a_strangers(
     assert not page.locator("#keys").is_visible()
     page.get_by_role("button", name="Stay").click()
     acts: list[Act] = []
-
-    def all_came() -> bool:
-        acts.extend(screen.take())
-        return len(done(acts)) == 3
-
-    wait_for(all_came)
+    wait_for(lambda: len(done(taken(screen, acts))) == 3)
     wanted = [("close", f"at {strange}"), ("open", "q1"), ("stay", "q1")]
     assert done(acts) == wanted
     screen.tell(Scene(place(home, known=True)))
     person.wait("ask.hidden && !area.hidden && !bar.hidden")
+
+
+def taken(screen: Screen, acts: list[Act]) -> list[Act]:
+    """What has come so far, with what has come since."""
+    acts += screen.take()
+    return acts
 
 
 def done(acts: list[Act]) -> list[tuple[str, str]]:
@@ -669,12 +670,7 @@ def test_what_is_typed_names_the_page_whose_picture_was_seen(
     person.wait("seen === 'at https://b'")
     person.type("z")
     acts: list[Act] = []
-
-    def all_came() -> bool:
-        acts.extend(served.screen.take())
-        return len(done(acts)) == 3
-
-    wait_for(all_came)
+    wait_for(lambda: len(done(taken(served.screen, acts))) == 3)
     typed = [(act.text, act.place) for act in acts if act.kind == "text"]
     assert typed == [("x", first.id), ("y", ""), ("z", second.id)]
 
