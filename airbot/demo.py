@@ -35,6 +35,7 @@ from airbot.exceptions import ConfigError
 from airbot.logs import start_logging
 from airbot.models import ReplyStatus
 from airbot.models import TurnStatus
+from airbot.private import real_path
 from airbot.sandbox.ai import DemoAI
 from airbot.sandbox.site import AirbnbSite
 from airbot.sandbox.world import Message
@@ -175,7 +176,7 @@ class _Running:
         while self._parts and (self._parts.gate.busy or self._parts.browser.is_open):
             self._parts.browser.kill()
             time.sleep(LOOK_EVERY_S)
-        processes.end_leftovers(self._config.airbnb.session_dir.resolve())
+        processes.end_leftovers(real_path(self._config.airbnb.session_dir))
         if self._error:
             raise self._error
 

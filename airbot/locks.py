@@ -14,6 +14,7 @@ from pathlib import Path
 
 from airbot.exceptions import AlreadyRunning
 from airbot.private import open_ours
+from airbot.private import real_path
 
 TRY_EVERY_S = 0.05
 
@@ -89,5 +90,5 @@ def database_lock(database: Path) -> InstanceLock:
 
 
 def _beside(guarded: Path, suffix: str) -> Path:
-    real = guarded.resolve()
+    real = real_path(guarded)
     return real.with_name(real.name + suffix)

@@ -6,6 +6,7 @@ at the start, where that is ours to do; else a sentence says what a person shoul
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterable
@@ -14,6 +15,7 @@ from pathlib import Path
 
 OTHERS = 0o077
 UMASK = 0o077
+NO_FILE = "no plain file, move it away"
 DATABASE_ENDS = ("-wal", "-shm", "-journal", ".lock", ".running")
 PROFILE_MARKS = ("Local State", "Default", "airbot-cookies.json")
 
@@ -21,9 +23,20 @@ PROFILE_MARKS = ("Local State", "Default", "airbot-cookies.json")
 def open_ours(path: Path, how: int) -> int:
     """A file of ours, made 0600; its descriptor, which no child inherits.
 
-    Never through a link: whoever may write in the folder could have put it there.
+    Never through a link: whoever may write in the folder could have put it there. Nor
+    does it wait at a pipe for who would open the other end, or take one for a file.
     """
-    return os.open(path, how | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    kept = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+    fd = os.open(path, how | kept, 0o600)
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise OSError(errno.EINVAL, NO_FILE, str(path))
+    return fd
+
+
+def real_path(path: Path) -> Path:
+    """Where its links lead; of links that lead in a circle what opening them says."""
+    return Path(os.path.realpath(path))  # Path.resolve raises there, before Python 3.13
 
 
 def write_anew(path: Path, text: str) -> None:

@@ -31,6 +31,7 @@ from airbot.browser.tab import Tab
 from airbot.exceptions import AlreadyRunning
 from airbot.exceptions import PageFailed
 from airbot.exceptions import SiteUnavailable
+from airbot.private import real_path
 from airbot.private import write_anew
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class Browser:
     ) -> None:
         """`sandbox`: False leaves Chromium's own off. `for_person`: whoever sits before
         it may open pages, and nothing of them is kept for a faster next time."""
-        self.profile = profile.resolve()
+        self.profile = real_path(profile)
         self._wanted = executable, headless
         self._for_person = for_person
         self._launcher = Launcher(self.profile, headless, arguments, sandbox)

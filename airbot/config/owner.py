@@ -18,6 +18,7 @@ from pathlib import Path
 from airbot.config.ours import is_container
 from airbot.config.ours import user_name
 from airbot.exceptions import ConfigError
+from airbot.private import real_path
 
 ROOT = 0
 
@@ -87,7 +88,7 @@ def _others(paths: list[Path]) -> dict[int, Path]:
 
 def _iter_parts(path: Path) -> Iterator[Path]:
     """The path and its folders, as it is written and where its links lead."""
-    for way in dict.fromkeys((path.absolute(), path.resolve())):
+    for way in dict.fromkeys((path.absolute(), real_path(path))):
         yield from (way, *way.parents)
 
 

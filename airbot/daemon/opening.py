@@ -167,10 +167,10 @@ def close_to_others(config: Config) -> None:
     Raises ConfigError where it is another user's.
     """
     check_owner(config.kept)
-    profile = config.airbnb.session_dir.resolve()
+    profile = private.real_path(config.airbnb.session_dir)
     locks = (profile.with_name(profile.name + end) for end in (".lock", ".reconnect"))
     said = private.close_profile(profile) + private.close_files(locks)
-    said += private.close_database(config.storage.path.resolve())
+    said += private.close_database(private.real_path(config.storage.path))
     if config.logging.dir is not None:
         said += private.close_logs(config.logging.dir, LOG_FILES)
     for sentence in dict.fromkeys(said):

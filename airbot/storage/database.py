@@ -31,6 +31,7 @@ from airbot.models import SessionState
 from airbot.models import iso
 from airbot.models import utcnow
 from airbot.private import open_ours
+from airbot.private import real_path
 from airbot.storage.schema import APPLICATION_ID
 from airbot.storage.schema import MIGRATIONS
 from airbot.storage.schema import VERSION
@@ -63,7 +64,7 @@ class Database(Readable):
         self._thread_lock = threading.Lock()
         self._writes: deque[Write[Any]] = deque()  # that wait for a shared commit
         with wrap_errors(self.path):
-            real = path.resolve()  # a link to it is the same database
+            real = real_path(path)  # a link to it is the same database
             real.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             if not path.exists():
                 # Only then: closing any descriptor of an open database drops the

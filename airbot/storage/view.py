@@ -23,7 +23,9 @@ from typing import Any
 
 from airbot.exceptions import StorageError
 from airbot.exceptions import WrongDatabase
+from airbot.private import NO_FILE
 from airbot.private import open_ours
+from airbot.private import real_path
 from airbot.storage.schema import APPLICATION_ID
 from airbot.storage.schema import VERSION
 
@@ -40,6 +42,7 @@ IN_WORDS = {
     "disk I/O error": "the disk does not take what is written: look at it",
     "locked": "another program keeps it locked",
     "symbolic links": "a link stands in the place of a file of it: remove it",
+    NO_FILE: "one of its files is no plain file: move it away",
 }
 DAMAGED = ("malformed", "not a database")
 
@@ -63,6 +66,9 @@ class Readable(ABC):
     """An open SQLite file of ours, one connection a thread."""
 
     def __init__(self, path: Path) -> None:
+        with wrap_errors(path):
+            if path.exists() and not path.is_file():  # SQLite would wait at a pipe
+                raise StorageError(f"the database {path}: {NO_FILE}")
         self.path = path
         self._local = threading.local()
         self._all: list[sqlite3.Connection] = []
@@ -122,7 +128,7 @@ class View(Readable):
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
-        self._real = path.resolve()  # SQLite's log lies beside it, not beside a link
+        self._real = real_path(path)  # SQLite's log lies beside it, not beside a link
         self._lies_as = self._stamp()
         logs = (self._real.with_name(self._real.name + end) for end in LOGS)
         self._is_quiet = not any(log.exists() for log in logs)

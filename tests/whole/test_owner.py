@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import re
 import shutil
 import subprocess
 import sys
@@ -204,6 +205,38 @@ def test_in_a_container_what_root_has_made_may_lie_in_anybodys_folder(
     if IS_ROOT:
         with pytest.raises(ConfigError, match="sudo -u nobody airbot"):
             check_owner([made])
+
+
+# What is no file
+
+IN_PLACES = [("data/airbot.db", "status"), ("data/airbot.db.running", "status")]
+IN_PLACES += [("data/airbot.db.lock", "messages done 1"), ("session", "status")]
+IN_PLACES += [("session.reconnect", "status"), ("logs", "status")]
+
+
+def as_pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def as_circle(path: Path) -> None:
+    path.symlink_to(path.name)
+
+
+@pytest.mark.parametrize("make", [as_pipe, as_circle])
+@pytest.mark.parametrize(("place", "command"), IN_PLACES)
+def test_what_is_no_file_is_neither_waited_at_nor_a_bug(
+    service: Path, place: str, command: str, make: Callable[[Path], None]
+) -> None:
+    path = service / place
+    if path.is_dir():
+        path.rmdir()
+    path.unlink(missing_ok=True)
+    make(path)
+    give(path)
+    done = typed(service, command)
+    assert done.returncode in (1, 2) and "Traceback" not in done.stderr
+    if path.is_fifo() and path.name.startswith("airbot.db"):
+        assert re.search("no plain file[,:] move it away", done.stderr)
 
 
 # Nobody follows a link
